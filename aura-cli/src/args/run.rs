@@ -1,0 +1,117 @@
+//! `aura run`, and the options it shares with `aura story run`.
+
+use std::path::PathBuf;
+
+use aura_core::OnExhausted;
+use clap::{Args, ValueEnum};
+
+use super::Place;
+
+/// `aura run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// A plan file in YAML or JSON
+    pub(crate) source: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) create: CreateFlags,
+    #[command(flatten)]
+    pub(crate) engine: EngineFlags,
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+    /// Show what would be done, and do nothing
+    #[arg(long, conflicts_with_all = ["detach", "json"])]
+    pub(crate) dry_run: bool,
+}
+
+/// What holds for a story from its creation on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct CreateFlags {
+    /// Branch that a landing moves [default: the one that HEAD names]
+    #[arg(long, value_name = "BRANCH")]
+    pub(crate) target: Option<String>,
+    /// When a task is out of retries: pause the story, go on with what does not depend on it, or abort [default: pause]
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) on_exhausted: Option<Exhausted>,
+}
+
+/// Spelling of [`OnExhausted`] on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Exhausted {
+    /// Nothing new starts; the run ends paused
+    #[value(alias = "pause-story")]
+    Pause,
+    /// Its dependants are blocked; everything else goes on
+    #[value(alias = "isolate-and-continue", alias = "continue")]
+    Isolate,
+    /// Everything is stopped
+    #[value(alias = "abort-story")]
+    Abort,
+}
+
+impl From<Exhausted> for OnExhausted {
+    fn from(value: Exhausted) -> Self {
+        match value {
+            Exhausted::Pause => Self::PauseStory,
+            Exhausted::Isolate => Self::IsolateAndContinue,
+            Exhausted::Abort => Self::AbortStory,
+        }
+    }
+}
+
+/// Who works and who judges.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct EngineFlags {
+    /// Agent of the configuration that does tasks which name none
+    #[arg(long, value_name = "NAME", conflicts_with = "agent_command")]
+    pub(crate) agent: Option<String>,
+    /// Program and arguments of the agent; it gets the prompt on standard input and edits the current directory
+    #[arg(long, value_name = "'PROG ARGS'", allow_hyphen_values = true)]
+    pub(crate) agent_command: Option<String>,
+    /// A gate in place of the configured or detected ones; may be repeated
+    #[arg(long = "gate", value_name = "NAME=CMD")]
+    pub(crate) gates: Vec<String>,
+    /// Judge nothing: what agents leave behind is accepted as it is
+    #[arg(long, conflicts_with = "gates")]
+    pub(crate) no_gates: bool,
+    /// Allow the commands that this repository configures, for this call
+    #[arg(long)]
+    pub(crate) trust: bool,
+}
+
+/// What one run is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct RunFlags {
+    /// Agents at once [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) parallel: Option<u16>,
+    /// Only this task; may be repeated
+    #[arg(long = "task", value_name = "ID")]
+    pub(crate) tasks: Vec<String>,
+    /// With --task: what it depends on too
+    #[arg(long, requires = "tasks")]
+    pub(crate) with_dependencies: bool,
+    /// End after one wave
+    #[arg(long)]
+    pub(crate) wave: bool,
+    #[command(flatten)]
+    pub(crate) land: LandFlags,
+    /// Print one event per line as JSON, and the report last
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Run in a session of its own and print the story's id
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) detach: bool,
+}
+
+/// What happens to the result.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(crate) struct LandFlags {
+    /// Move the target branch when everything is accepted and the final gates pass
+    #[arg(long)]
+    pub(crate) merge: bool,
+    /// Land although tasks are failed or blocked
+    #[arg(long, requires = "merge")]
+    pub(crate) partial: bool,
+}

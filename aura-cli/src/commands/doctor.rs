@@ -1,0 +1,44 @@
+//! `aura doctor`: is everything here?
+
+use aura_core::Result;
+
+use crate::args::DoctorArgs;
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::output;
+use crate::render::style::{Style, Tone, harmless};
+use crate::settings::Settings;
+
+/// Looks at everything that a run needs.
+pub(super) async fn doctor(environment: &Environment, args: &DoctorArgs) -> Result<Exit> {
+    let settings = Settings::read(environment, &args.place, &args.engine, None)?;
+    let aura = settings.builder().open().await?;
+    let report = aura.doctor().await;
+    let exit = if report.is_ok() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    };
+    if args.json {
+        output::json(&report)?;
+        return Ok(exit);
+    }
+    let style = Style::of_stdout();
+    for check in &report.checks {
+        let (tone, mark) = if check.ok {
+            (Tone::Good, "ok  ")
+        } else {
+            (Tone::Bad, "FAIL")
+        };
+        let mark = style.paint(tone, mark);
+        let text = harmless(&format!("{}: {}", check.name, check.detail));
+        output::line(format!("{mark} {text}"))?;
+        if let Some(help) = check.help.as_ref().filter(|_| !check.ok) {
+            output::line(format!("     help: {}", harmless(help)))?;
+        }
+    }
+    if settings.agents.is_empty() {
+        output::line("     no agent is configured; use --agent-command or the configuration")?;
+    }
+    Ok(exit)
+}

@@ -1,0 +1,189 @@
+//! Follows a run to its end, and lands its result when that was asked for.
+
+use aura_core::{
+    CompleteOptions, ErrorKind, EventKind, Orchestrator, Report, Result, Run, RunOptions,
+    RunOutcome, StoryId, Verb,
+};
+
+use super::hold::Hold;
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::interrupt::Interrupts;
+use crate::render::Reporter;
+use crate::render::style::Style;
+use crate::{output, render};
+
+/// What happens to the result of a run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Landing {
+    /// Move the target.
+    pub(crate) merge: bool,
+    /// Although tasks are failed or blocked.
+    pub(crate) partial: bool,
+    /// Although no gate judges.
+    pub(crate) no_gates: bool,
+    /// Clean up afterwards.
+    pub(crate) cleanup: bool,
+}
+
+impl Landing {
+    /// As the library takes it.
+    fn options(&self) -> CompleteOptions {
+        CompleteOptions::default()
+            .merge(self.merge)
+            .partial(self.partial)
+            .no_gates(self.no_gates)
+            .cleanup(self.cleanup)
+    }
+
+    /// A run that stopped early, or failed, has nothing to land yet.
+    fn follows(&self, outcome: RunOutcome) -> bool {
+        self.merge
+            && match outcome {
+                RunOutcome::ReadyToComplete => true,
+                RunOutcome::Failed => self.partial,
+                RunOutcome::Completed | RunOutcome::Paused | RunOutcome::Cancelled => false,
+            }
+    }
+}
+
+/// Runs the story and, where asked for, lands it. The report is that of the last of them.
+pub(super) async fn to_the_end(
+    environment: &Environment,
+    aura: &Orchestrator,
+    story: StoryId,
+    options: RunOptions,
+    landing: &Landing,
+    reporter: &mut Reporter,
+) -> Result<Report> {
+    let mut interrupts = Interrupts::listen()?;
+    if is_being_cancelled(aura, story).await? {
+        // Whoever obeyed the cancel is gone: its end comes first, then what is asked for now.
+        let run = aura.run(story, options.clone()).await?;
+        let report = follow(run, reporter, &mut interrupts).await?;
+        if interrupts.seen {
+            return Ok(report);
+        }
+    }
+    let run = aura.run(story, options).await?;
+    reporter.begin(&aura.status(story).await?);
+    let _hold = match environment.state_dir() {
+        Ok(dir) if landing.merge => Hold::take(&dir, story),
+        _ => None,
+    };
+    let report = follow(run, reporter, &mut interrupts).await?;
+    if landing.follows(report.outcome) {
+        let run = aura.complete(story, landing.options()).await?;
+        return follow(run, reporter, &mut interrupts).await;
+    }
+    Ok(report)
+}
+
+/// Whether a run was cancelled and its process ended before the run did.
+async fn is_being_cancelled(aura: &Orchestrator, story: StoryId) -> Result<bool> {
+    let (mut is_running, mut is_cancelled) = (false, false);
+    for event in aura.events(story, 0).await? {
+        match event.kind {
+            EventKind::RunStarted { .. } => (is_running, is_cancelled) = (true, false),
+            EventKind::RunFinished { .. } | EventKind::LandingRequested { .. } => {
+                is_running = false;
+            }
+            EventKind::CommandAccepted { verb, .. } => is_cancelled |= verb == Verb::Cancel,
+            _ => {}
+        }
+    }
+    Ok(is_running && is_cancelled)
+}
+
+/// Lands the story.
+pub(super) async fn land(
+    aura: &Orchestrator,
+    story: StoryId,
+    landing: &Landing,
+    reporter: &mut Reporter,
+) -> Result<Report> {
+    let mut interrupts = Interrupts::listen()?;
+    let run = aura.complete(story, landing.options()).await?;
+    follow(run, reporter, &mut interrupts).await
+}
+
+/// Tells of every event until the run ends. The first interrupt cancels the run; the second one ends this process, and the
+/// guards of whatever still runs end the rest.
+async fn follow(
+    mut run: Run,
+    reporter: &mut Reporter,
+    interrupts: &mut Interrupts,
+) -> Result<Report> {
+    let mut is_stopping = false;
+    let mut unwritten = None;
+    loop {
+        tokio::select! {
+            event = run.next_event() => {
+                let Some(event) = event? else { break };
+                // The run is worth more than its audience: it goes on, and the error is told at the end.
+                if let Err(error) = reporter.event(&event) {
+                    unwritten = unwritten.or(Some(error));
+                }
+            }
+            () = interrupts.next() => {
+                if is_stopping {
+                    reporter.finish();
+                    output::note("killed; the state is kept: `aura story resume` goes on");
+                    std::process::exit(i32::from(Exit::Interrupted.code()));
+                }
+                is_stopping = true;
+                reporter.note("stopping what runs; interrupt again to kill it");
+                match run.cancel().await {
+                    // It is over already, or cannot be stopped any more; the events say which.
+                    Err(error) if error.kind() == ErrorKind::Refused => {}
+                    result => result?,
+                }
+            }
+        }
+    }
+    reporter.finish();
+    let report = run.wait().await?;
+    unwritten.map_or(Ok(report), Err)
+}
+
+/// Prints the report and says how the command ends.
+pub(super) fn tell(report: &Report, json: bool, merge: bool) -> Result<Exit> {
+    if json {
+        output::json(report)?;
+    } else {
+        output::line(render::report(report, Style::of_stdout()))?;
+    }
+    Ok(Exit::of_outcome(
+        report.outcome,
+        report.reason.as_deref(),
+        merge,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_ready_lands() {
+        use RunOutcome::{Cancelled, Completed, Failed, Paused, ReadyToComplete};
+        let landing = |merge, partial| Landing {
+            merge,
+            partial,
+            ..Landing::default()
+        };
+        for (merge, partial, outcome, expected) in [
+            (true, false, ReadyToComplete, true),
+            (false, false, ReadyToComplete, false),
+            (true, false, Failed, false),
+            (true, true, Failed, true),
+            (false, true, Failed, false),
+            (true, true, Paused, false),
+            (true, true, Cancelled, false),
+            (true, true, Completed, false),
+        ] {
+            let follows = landing(merge, partial).follows(outcome);
+            assert_eq!(follows, expected, "{merge} {partial} {outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `aura plan`: validate and show.
+
+use std::path::Path;
+
+use aura_core::{Error, ErrorKind, Plan, Result, dot, mermaid};
+
+use crate::args::PlanArgs;
+use crate::exit::Exit;
+use crate::output;
+use crate::render::problems::{from_disk, problems};
+use crate::render::style::Style;
+use crate::render::{PlanView, plan_text, unreadable};
+
+/// Validates the plan and prints it in the form that was asked for.
+pub(super) fn plan(args: &PlanArgs) -> Result<Exit> {
+    let plan = read(&args.source);
+    if args.format.json {
+        let plan = plan.map_err(|error| unreadable(error, &args.source));
+        output::json(&PlanView::of(&args.source, &plan))?;
+        return Ok(if plan.is_ok() {
+            Exit::Done
+        } else {
+            Exit::Refused
+        });
+    }
+    let plan = plan?;
+    warn(&plan);
+    if args.format.mermaid {
+        output::line(mermaid(&plan, |_| None).trim_end())?;
+    } else if args.format.dot {
+        output::line(dot(&plan, |_| None).trim_end())?;
+    } else {
+        output::line(plan_text(&plan, Style::of_stdout()))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Reads a plan from a source.
+///
+/// # Errors
+/// `InvalidPlan` with every problem; `InvalidInput` for what this version cannot read.
+pub(super) fn read(source: &Path) -> Result<Plan> {
+    if source == Path::new("-") {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "a request on standard input is not supported by this version",
+        )
+        .with_help("write a plan file in YAML or JSON"));
+    }
+    if source.is_dir() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "{} is a directory; this version reads plan files",
+                source.display()
+            ),
+        )
+        .with_help("name a plan file in YAML or JSON"));
+    }
+    Plan::load(source).map_err(|error| match error.kind() {
+        // Nothing has begun: an unreadable file is refused input.
+        ErrorKind::Io => Error::new(ErrorKind::InvalidInput, error.to_string()).with_source(error),
+        _ => error,
+    })
+}
+
+/// Says what a person should look at.
+pub(super) fn warn(plan: &Plan) {
+    if !plan.warnings.is_empty() {
+        let text = problems(&plan.warnings, &from_disk, Style::of_stderr());
+        output::note(format!("{text}\n"));
+    }
+}

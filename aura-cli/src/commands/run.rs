@@ -1,0 +1,122 @@
+//! `aura run`: one line to done.
+
+use aura_core::{Orchestrator, Plan, Report, Result, RunOptions, StoryId, StorySpec};
+
+use super::drive::{Landing, tell, to_the_end};
+use super::{detach, plan};
+use crate::args::{EngineFlags, LandFlags, RunArgs, RunFlags, StoryRunArgs};
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::render::style::{Style, harmless};
+use crate::render::{Reporter, plan_text};
+use crate::settings::Settings;
+use crate::{output, words};
+
+/// A story that was created and waits to be run.
+pub(super) struct Begun {
+    /// The open repository.
+    pub(super) aura: Orchestrator,
+    /// The story.
+    pub(super) story: StoryId,
+    options: RunOptions,
+    landing: Landing,
+}
+
+/// Creates the story and runs it.
+pub(super) async fn run(environment: &Environment, args: &RunArgs) -> Result<Exit> {
+    let plan = plan::read(&args.source)?;
+    plan::warn(&plan);
+    if args.dry_run {
+        return dry_run(&plan, &settings(environment, args)?);
+    }
+    let begun = begin(environment, args, plan).await?;
+    if args.run.detach {
+        let again = StoryRunArgs::of(args, begun.story, environment);
+        return detach::start(environment, &begun.aura, begun.story, &again).await;
+    }
+    let mut reporter = Reporter::choose(args.run.json);
+    let report = go(environment, &begun, &mut reporter).await?;
+    tell(&report, args.run.json, args.run.land.merge)
+}
+
+fn settings(environment: &Environment, args: &RunArgs) -> Result<Settings> {
+    let settings = Settings::read(environment, &args.place, &args.engine, args.run.parallel)?;
+    if args.run.land.merge {
+        settings.check_landing()?;
+    }
+    Ok(settings)
+}
+
+/// Checks everything and creates the story. Nothing runs yet.
+pub(super) async fn begin(environment: &Environment, args: &RunArgs, plan: Plan) -> Result<Begun> {
+    let settings = settings(environment, args)?;
+    let options = run_options(&settings, &args.run);
+    settings.check_plan(&plan, &args.run)?;
+    let aura = settings.builder().open().await?;
+    let mut spec = StorySpec::from_plan(plan).policy(settings.policy_for(&args.create));
+    if let Some(target) = &args.create.target {
+        spec = spec.target(target);
+    }
+    Ok(Begun {
+        story: aura.create_story(spec).await?,
+        aura,
+        options,
+        landing: landing(&args.run.land, &args.engine),
+    })
+}
+
+/// Runs the story to its end, landing included where that was asked for.
+pub(super) async fn go(
+    environment: &Environment,
+    begun: &Begun,
+    reporter: &mut Reporter,
+) -> Result<Report> {
+    let options = begun.options.clone();
+    let (aura, story) = (&begun.aura, begun.story);
+    to_the_end(environment, aura, story, options, &begun.landing, reporter).await
+}
+
+/// What one run is asked for.
+pub(super) fn run_options(settings: &Settings, flags: &RunFlags) -> RunOptions {
+    let options = RunOptions::default()
+        .tasks(flags.tasks.iter().map(String::as_str))
+        .with_dependencies(flags.with_dependencies)
+        .one_wave(flags.wave);
+    match settings.parallel {
+        Some(agents) => options.max_parallel(agents),
+        None => options,
+    }
+}
+
+/// What happens to its result.
+pub(super) fn landing(flags: &LandFlags, engine: &EngineFlags) -> Landing {
+    Landing {
+        merge: flags.merge,
+        partial: flags.partial,
+        no_gates: engine.no_gates,
+        cleanup: false,
+    }
+}
+
+fn dry_run(plan: &Plan, settings: &Settings) -> Result<Exit> {
+    output::line(plan_text(plan, Style::of_stdout()))?;
+    for agent in &settings.agents {
+        let text = format!("agent {}: {}", agent.name, words::join(&agent.command));
+        output::line(harmless(&text))?;
+    }
+    let gates = settings.configured_gates();
+    for gate in &gates {
+        let gate = gate.definition();
+        let kind = if gate.required {
+            "required"
+        } else {
+            "optional"
+        };
+        output::line(harmless(&format!("gate {} ({kind})", gate.name)))?;
+    }
+    if gates.is_empty() {
+        output::line("no gate judges anything")?;
+    }
+    output::line(format!("{} agents at once", settings.policy.max_parallel))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,226 @@
+use std::path::Path;
+use std::time::Duration;
+
+use aura_core::{ErrorKind, FlakyPolicy, GateSchedule, OnExhausted};
+
+use super::{AgentEntry, Config, GateEntry};
+
+fn parse(text: &str) -> aura_core::Result<Config> {
+    Config::parse(text, Path::new("agent-config.yaml"))
+}
+
+/// `code line:column` of every problem.
+fn problems(text: &str) -> Vec<String> {
+    let error = parse(text).expect_err(text);
+    assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+    let place = |n: Option<u32>| n.map(|n| n.to_string()).unwrap_or_default();
+    error
+        .problems()
+        .iter()
+        .map(|p| {
+            assert_eq!(p.file.as_deref(), Some(Path::new("agent-config.yaml")));
+            format!("{} {}:{}", p.code, place(p.line), place(p.column))
+        })
+        .collect()
+}
+
+#[test]
+fn every_supported_key_is_read() {
+    let text = "\
+dispatch: { maxParallel: 4, timeout: 300, idleTimeout: 60, schedule: waves, isolation: task, onExhausted: abort_story }
+agents:
+  default: { backend: command, command: [my-agent, --fast, 2] }
+  other:
+    command: ['a b', '']
+gates:
+  - { name: build, command: [cargo, build], at: after_wave, timeout: 600 }
+  - name: lint
+    command: [lint]
+    at: [after_task, final]
+    required: false
+    flaky: refuse
+retry: { max: 0, restarts: 2 }
+workspace: { root: ../app-worktrees }
+";
+    let config = parse(text).expect("a good configuration");
+    assert_eq!(config.max_parallel, Some(4));
+    assert_eq!(config.timeout, Some(Duration::from_secs(300)));
+    assert_eq!(config.idle_timeout, Some(Duration::from_secs(60)));
+    assert_eq!(config.on_exhausted, Some(OnExhausted::AbortStory));
+    assert_eq!((config.retry_max, config.restart_max), (Some(0), Some(2)));
+    assert_eq!(
+        config.workspace_root.as_deref(),
+        Some(Path::new("../app-worktrees"))
+    );
+    let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        config.agents,
+        [
+            AgentEntry {
+                name: "default".into(),
+                command: words(&["my-agent", "--fast", "2"]),
+            },
+            AgentEntry {
+                name: "other".into(),
+                command: words(&["a b", ""]),
+            },
+        ]
+    );
+    assert_eq!(
+        config.gates.as_deref(),
+        Some(
+            &[
+                GateEntry {
+                    name: "build".into(),
+                    command: words(&["cargo", "build"]),
+                    at: Some(vec![GateSchedule::AfterWave]),
+                    required: true,
+                    timeout: Some(Duration::from_secs(600)),
+                    flaky: FlakyPolicy::Accept,
+                },
+                GateEntry {
+                    name: "lint".into(),
+                    command: words(&["lint"]),
+                    at: Some(vec![GateSchedule::AfterTask, GateSchedule::Final]),
+                    required: false,
+                    timeout: None,
+                    flaky: FlakyPolicy::Refuse,
+                },
+            ][..]
+        )
+    );
+    let what: Vec<String> = config
+        .commands()
+        .into_iter()
+        .map(|(what, _)| what)
+        .collect();
+    assert_eq!(
+        what,
+        ["agent default", "agent other", "gate build", "gate lint"]
+    );
+}
+
+#[test]
+fn a_file_that_says_nothing_is_good() {
+    for text in ["", "# nothing yet\n", "\n\n", "dispatch:\n", "agents: {}\n"] {
+        let config = parse(text).expect(text);
+        assert_eq!(config.max_parallel, None);
+        assert!(config.commands().is_empty());
+    }
+    assert_eq!(
+        parse("gates: []").expect("no gates").gates,
+        Some(Vec::new())
+    );
+}
+
+#[test]
+fn every_problem_has_its_place() {
+    let table: &[(&str, &[&str])] = &[
+        ("dispach: {}\n", &["unknown_key 1:1"]),
+        (
+            "dispatch:\n  maxParalel: 3\n  timeout: 0\n",
+            &["unknown_key 2:3", "out_of_range 3:12"],
+        ),
+        ("dispatch: { maxParallel: 1025 }", &["out_of_range 1:26"]),
+        ("dispatch: { maxParallel: -1 }", &["out_of_range 1:26"]),
+        ("dispatch: { maxParallel: three }", &["wrong_type 1:26"]),
+        ("dispatch: { timeout: 1.5 }", &["out_of_range 1:22"]),
+        ("dispatch: { schedule: ready }", &["unsupported_value 1:23"]),
+        ("dispatch: { isolation: tasks }", &["unknown_value 1:24"]),
+        (
+            "dispatch: { defaultMode: yolo, model: x }",
+            &["unsupported_key 1:13", "unsupported_key 1:32"],
+        ),
+        (
+            "limits: { cost_usd: 20 }\nmcp: {}\n",
+            &["unsupported_key 1:1", "unsupported_key 2:1"],
+        ),
+        (
+            "agents: { a: { backend: copilot } }",
+            &["unsupported_value 1:25"],
+        ),
+        ("agents: { a: { backend: command } }", &["missing_key 1:11"]),
+        (
+            "agents:\n  a: { command: my-agent -x }\n",
+            &["wrong_type 2:17"],
+        ),
+        ("agents: { a: { command: [] } }", &["empty 1:25"]),
+        ("agents: { a: { command: [x, [y]] } }", &["wrong_type 1:29"]),
+        ("agents: [a]", &["wrong_type 1:9"]),
+        ("gates: { name: x }", &["wrong_type 1:8"]),
+        (
+            "gates:\n  - { name: x }\n  - { command: [x] }\n",
+            &["missing_key 2:5", "missing_key 3:5"],
+        ),
+        (
+            "gates:\n  - { name: x, command: [x] }\n  - { name: x, command: [y] }\n",
+            &["duplicate_gate 3:13"],
+        ),
+        (
+            "gates: [{ name: x, command: [x], at: sometimes }]",
+            &["unknown_value 1:38"],
+        ),
+        (
+            "gates: [{ name: x, command: [x], at: [] }]",
+            &["empty 1:38"],
+        ),
+        (
+            "gates: [{ name: x, command: [x], required: maybe }]",
+            &["wrong_type 1:44"],
+        ),
+        (
+            "retry: { max: many, restart: 1 }",
+            &["wrong_type 1:15", "unknown_key 1:21"],
+        ),
+        (
+            "workspace: { root: [], caches: [target] }",
+            &["wrong_type 1:20", "unsupported_key 1:24"],
+        ),
+        ("just a text", &["wrong_type 1:1"]),
+    ];
+    for (text, expected) in table {
+        let mut found = problems(text);
+        found.sort();
+        let mut expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
+        expected.sort();
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
+fn syntax_errors_have_a_place() {
+    for text in [
+        "dispatch: {",
+        "a: b: c",
+        "dispatch: {}\ndispatch: {}\n",
+        "agents: *x",
+    ] {
+        let error = parse(text).expect_err(text);
+        let [problem] = error.problems() else {
+            panic!("{text}: {error}");
+        };
+        assert_eq!(problem.code, "syntax", "{text}");
+        assert!(problem.line.is_some(), "{text}");
+        assert!(
+            !problem.message.contains('\n'),
+            "{text}: {}",
+            problem.message
+        );
+    }
+}
+
+#[test]
+fn a_misspelt_key_is_met_with_a_proposal() {
+    let error = parse("dispatch: { max_parallel: 3, nonsense: 1 }").expect_err("unknown keys");
+    let help: Vec<&str> = error
+        .problems()
+        .iter()
+        .filter_map(|p| p.help.as_deref())
+        .collect();
+    assert_eq!(help[0], "did you mean `maxParallel`?");
+    assert!(
+        help[1].starts_with("known keys: maxParallel, timeout"),
+        "{}",
+        help[1]
+    );
+}

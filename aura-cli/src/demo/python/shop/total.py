@@ -1,0 +1,7 @@
+"""The command `total`."""
+
+from shop import cart
+
+
+def total(names):
+    return str(cart.cents(names))

@@ -1,0 +1,364 @@
+//! One event as one line.
+
+use aura_core::{
+    AttemptOutcome, Event, EventKind, Evidence, GatePoint, GateVerdict, LeftOut, SealOutcome,
+    StartKind, Verb,
+};
+
+use super::style::{Style, Tone, harmless};
+use super::text::{count, duration, first_line, list, word};
+
+/// Longest reason in a line, in characters.
+const REASON: usize = 160;
+
+/// What happened, for people; `None` for what only programs want to know.
+pub(crate) fn describe(event: &Event, style: Style) -> Option<String> {
+    let (tone, text) = line(event)?;
+    let text = match &event.task {
+        Some(task) => format!("{}: {text}", harmless(task.as_str())),
+        None => text,
+    };
+    Some(tone.map_or_else(|| text.clone(), |tone| style.paint(tone, &text)))
+}
+
+fn line(event: &Event) -> Option<(Option<Tone>, String)> {
+    let plain = |text: String| Some((None, text));
+    let toned = |tone: Tone, text: String| Some((Some(tone), text));
+    match &event.kind {
+        EventKind::StoryCreated { title, branch, .. } => {
+            plain(format!("story `{}` on {branch}", harmless(title)))
+        }
+        EventKind::PlanAccepted { plan } => plain(format!(
+            "plan: {} in {}",
+            count(plan.tasks.len(), "task"),
+            count(plan.waves.len(), "wave")
+        )),
+        EventKind::RunStarted { gates, .. } if gates.is_empty() => toned(
+            Tone::Doubtful,
+            "run started; no gate judges anything".to_owned(),
+        ),
+        EventKind::RunStarted { gates, .. } => {
+            let names: Vec<&str> = gates.iter().map(|gate| gate.name.as_str()).collect();
+            plain(format!("run started; gates: {}", list(&names)))
+        }
+        EventKind::RunPaused { reason } => {
+            toned(Tone::Doubtful, format!("run paused: {}", harmless(reason)))
+        }
+        EventKind::RunResumed {} => plain("run goes on".to_owned()),
+        EventKind::RunFinished { outcome, reason } => {
+            let why = reason.as_ref().map(|why| format!(": {}", harmless(why)));
+            let text = format!("run ended, {}{}", word(outcome), why.unwrap_or_default());
+            toned(Tone::Strong, text)
+        }
+        EventKind::WaveStarted { wave, tasks } => toned(
+            Tone::Strong,
+            format!("wave {wave}: {}", harmless(&list(tasks))),
+        ),
+        EventKind::WaveFinished { .. } | EventKind::TaskQueued {} | EventKind::TaskInReview {} => {
+            None
+        }
+        _ => task_line(event).or_else(|| rest(&event.kind)),
+    }
+}
+
+fn task_line(event: &Event) -> Option<(Option<Tone>, String)> {
+    let plain = |text: String| Some((None, text));
+    let toned = |tone: Tone, text: String| Some((Some(tone), text));
+    match &event.kind {
+        EventKind::TaskStarted { agent, start } => {
+            let attempt = match event.attempt {
+                Some(number) if number > 1 => format!(", attempt {number}"),
+                _ => String::new(),
+            };
+            let from = match start {
+                StartKind::Base => "",
+                StartKind::Previous => ", from what it had done",
+                StartKind::Repair => ", with the conflicts marked",
+            };
+            plain(format!("started with {}{attempt}{from}", harmless(agent)))
+        }
+        EventKind::AttemptFinished {
+            outcome: AttemptOutcome::Failed { class, .. },
+            evidence,
+            ..
+        } => toned(
+            Tone::Doubtful,
+            format!("{}{}", word(class), reason(evidence.as_deref())),
+        ),
+        EventKind::AttemptFinished { duration_ms, .. } => {
+            plain(format!("agent done in {}", duration(*duration_ms)))
+        }
+        EventKind::TaskRetrying { class, .. } => toned(
+            Tone::Doubtful,
+            format!("tried again because of: {}", word(class)),
+        ),
+        EventKind::TaskSealed { outcome } => match outcome {
+            SealOutcome::Sealed { paths, .. } => {
+                plain(format!("changed {}", first_line(&list(paths), REASON)))
+            }
+            SealOutcome::NoChange => plain("nothing to change".to_owned()),
+        },
+        EventKind::TaskEjected {
+            class, evidence, ..
+        } => toned(
+            Tone::Doubtful,
+            format!("sent back, {}{}", word(class), reason(Some(evidence))),
+        ),
+        EventKind::TaskAccepted { commit } => {
+            toned(Tone::Good, format!("accepted as {}", commit.short()))
+        }
+        EventKind::TaskFailed { class, why } => toned(
+            Tone::Bad,
+            format!("failed, {}: {}", word(class), first_line(why, REASON)),
+        ),
+        EventKind::TaskBlocked { by } => toned(
+            Tone::Doubtful,
+            format!("blocked by {}", harmless(by.as_str())),
+        ),
+        EventKind::TaskSkipped {} => plain("skipped".to_owned()),
+        EventKind::TaskCancelled {} => toned(Tone::Doubtful, "cancelled".to_owned()),
+        _ => None,
+    }
+}
+
+fn rest(kind: &EventKind) -> Option<(Option<Tone>, String)> {
+    let plain = |text: String| Some((None, text));
+    let toned = |tone: Tone, text: String| Some((Some(tone), text));
+    match kind {
+        EventKind::CandidateBuilt {
+            tasks, left_out, ..
+        } => {
+            let tasks: Vec<&str> = tasks.iter().map(|task| task.task.as_str()).collect();
+            candidate(&tasks, left_out)
+        }
+        EventKind::GateFinished {
+            gate,
+            at,
+            verdict,
+            counts,
+            duration_ms,
+            ..
+        } => {
+            let tests = counts
+                .map(|counts| format!(" ({} passed, {} failed)", counts.passed, counts.failed));
+            let on = match at {
+                GatePoint::Task => "a task's work",
+                GatePoint::Candidate => "the candidate",
+                GatePoint::Final => "the final result",
+            };
+            let (tone, said) = verdict_words(verdict);
+            let text = format!(
+                "gate {} on {on}: {said}{} in {}",
+                harmless(gate),
+                tests.unwrap_or_default(),
+                duration(*duration_ms)
+            );
+            Some((Some(tone), text))
+        }
+        EventKind::BreakerOpened { agent, until } => {
+            let end = until.map(|until| format!(" until {until}"));
+            let text = format!(
+                "{agent} has reached a limit{}; no new starts",
+                end.unwrap_or_default()
+            );
+            toned(Tone::Doubtful, harmless(&text))
+        }
+        EventKind::BreakerClosed { agent } => plain(format!("{} may start again", harmless(agent))),
+        EventKind::CommandAccepted { verb, .. } => plain(format!("asked to {}", verb_words(verb))),
+        EventKind::CommandRefused { verb, why, .. } => toned(
+            Tone::Doubtful,
+            format!(
+                "refused to {}: {}",
+                verb_words(verb),
+                first_line(why, REASON)
+            ),
+        ),
+        EventKind::LandStarted { old, new, .. } => {
+            plain(format!("landing {} on {}", new.short(), old.short()))
+        }
+        EventKind::Landed { commit, previous } => toned(
+            Tone::Good,
+            format!(
+                "landed {}; to go back: {}",
+                commit.short(),
+                previous.short()
+            ),
+        ),
+        EventKind::Parked { why, paths, .. } => {
+            let paths = if paths.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", list(paths))
+            };
+            let text = format!(
+                "not landed: {}{}",
+                first_line(why, REASON),
+                harmless(&paths)
+            );
+            toned(Tone::Doubtful, text)
+        }
+        EventKind::WorkspaceSalvaged { reference, .. } => plain(format!(
+            "unfinished edits kept under {}",
+            harmless(reference)
+        )),
+        EventKind::Warning { message } => {
+            toned(Tone::Doubtful, format!("warning: {}", harmless(message)))
+        }
+        _ => None,
+    }
+}
+
+fn candidate(tasks: &[&str], left_out: &[LeftOut]) -> Option<(Option<Tone>, String)> {
+    let mut parts = Vec::new();
+    if !tasks.is_empty() {
+        parts.push(format!("candidate of {}", list(tasks)));
+    }
+    for out in left_out {
+        let with = if out.with_head {
+            "accepted work"
+        } else {
+            "another task"
+        };
+        parts.push(format!(
+            "{} conflicts with {with} in {}",
+            out.task,
+            list(&out.paths)
+        ));
+    }
+    let tone = (!left_out.is_empty()).then_some(Tone::Doubtful);
+    (!parts.is_empty()).then(|| (tone, harmless(&parts.join("; "))))
+}
+
+fn verdict_words(verdict: &GateVerdict) -> (Tone, String) {
+    match verdict {
+        GateVerdict::Passed => (Tone::Good, "passed".to_owned()),
+        GateVerdict::Failed { findings } => {
+            let first = findings.first();
+            let first = first.map(|finding| format!(", {}", first_line(&finding.message, REASON)));
+            (Tone::Bad, format!("red{}", first.unwrap_or_default()))
+        }
+        GateVerdict::Broken { why } => (
+            Tone::Bad,
+            format!("cannot judge, {}", first_line(why, REASON)),
+        ),
+        GateVerdict::Flaky { runs } => (Tone::Doubtful, format!("flaky, green after {runs} runs")),
+        GateVerdict::Cancelled => (Tone::Doubtful, "cancelled".to_owned()),
+        GateVerdict::NeedsHuman { why } => (
+            Tone::Doubtful,
+            format!("a person has to decide, {}", first_line(why, REASON)),
+        ),
+    }
+}
+
+fn verb_words(verb: &Verb) -> String {
+    match verb {
+        Verb::Pause => "pause".to_owned(),
+        Verb::Resume => "resume".to_owned(),
+        Verb::Cancel => "cancel".to_owned(),
+        Verb::Retry { task, .. } => format!("retry {}", harmless(task.as_str())),
+        Verb::Skip { task } => format!("skip {}", harmless(task.as_str())),
+    }
+}
+
+fn reason(evidence: Option<&Evidence>) -> String {
+    let summary = evidence.map(|evidence| first_line(&evidence.summary, REASON));
+    let summary = summary.filter(|summary| !summary.is_empty());
+    summary
+        .map(|summary| format!(": {summary}"))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn show(task: Option<&str>, kind: &serde_json::Value) -> Option<String> {
+        let mut event = json!({
+            "seq": 1, "at": "2026-01-01T00:00:00Z",
+            "story": "01890a5d-ac96-774b-bcce-b302099a8057", "attempt": 2,
+        });
+        let fields = event.as_object_mut().expect("an object");
+        fields.extend(kind.as_object().expect("an object").clone());
+        if let Some(task) = task {
+            fields.insert("task".into(), task.into());
+        }
+        let event: Event = serde_json::from_value(event).expect("an event");
+        describe(&event, Style::PLAIN)
+    }
+
+    #[test]
+    fn events_become_lines() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let gate = |verdict: &serde_json::Value| {
+            let mut kind = json!({
+                "type": "gate.finished", "gate": "test", "point": "candidate",
+                "commit": commit, "duration_ms": 1250,
+            });
+            kind.as_object_mut()
+                .expect("an object")
+                .extend(verdict.as_object().expect("an object").clone());
+            kind
+        };
+        let table = [
+            (
+                Some("a"),
+                json!({"type": "task.started", "agent": "default", "start": "previous"}),
+                Some("a: started with default, attempt 2, from what it had done"),
+            ),
+            (Some("a"), json!({"type": "task.queued"}), None),
+            (
+                Some("a"),
+                json!({"type": "task.accepted", "commit": commit}),
+                Some("a: accepted as 0123456789"),
+            ),
+            (
+                Some("a"),
+                json!({"type": "task.failed", "class": "no_change", "why": "out of retries\nmore"}),
+                Some("a: failed, no change: out of retries"),
+            ),
+            (
+                None,
+                json!({"type": "wave.started", "wave": 1, "tasks": ["a", "b\u{1b}[2J"]}),
+                Some("wave 1: a, b\u{fffd}[2J"),
+            ),
+            (
+                None,
+                json!({"type": "run.finished", "outcome": "ready_to_complete"}),
+                Some("run ended, ready to complete"),
+            ),
+            (
+                None,
+                json!({"type": "candidate.built", "candidate": 1, "base": commit, "tasks": [],
+                "left_out": [{"task": "b", "paths": ["x.py"], "with_head": true}]}),
+                Some("b conflicts with accepted work in x.py"),
+            ),
+            (
+                None,
+                gate(
+                    &json!({"verdict": "passed", "counts": {"passed": 3, "failed": 0, "skipped": 0}}),
+                ),
+                Some("gate test on the candidate: passed (3 passed, 0 failed) in 1.2 s"),
+            ),
+            (
+                None,
+                gate(&json!({"verdict": "failed", "findings": [{"message": "test_x: 1 != 2"}]})),
+                Some("gate test on the candidate: red, test_x: 1 != 2 in 1.2 s"),
+            ),
+            (
+                None,
+                json!({"type": "command.accepted", "verb": "skip", "id": "a", "actor": "me"}),
+                Some("asked to skip a"),
+            ),
+            (
+                None,
+                json!({"type": "warning", "message": "mind"}),
+                Some("warning: mind"),
+            ),
+        ];
+        for (task, kind, expected) in table {
+            assert_eq!(show(task, &kind).as_deref(), expected, "{kind}");
+        }
+    }
+}

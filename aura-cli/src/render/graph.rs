@@ -1,0 +1,115 @@
+//! A plan for people and for programs.
+
+use std::path::Path;
+
+use aura_core::{Error, Plan, Problem, Result, TaskId};
+use serde::Serialize;
+
+use super::style::{Style, Tone, harmless};
+use super::text::{count, list};
+
+/// What `aura plan --json` prints; programs rely on its shape.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlanView<'a> {
+    source: String,
+    tasks: Vec<TaskView<'a>>,
+    waves: Vec<&'a [TaskId]>,
+    critical_path: &'a [TaskId],
+    problems: &'a [Problem],
+}
+
+#[derive(Debug, Serialize)]
+struct TaskView<'a> {
+    id: &'a TaskId,
+    title: &'a str,
+    depends_on: &'a [TaskId],
+    files: &'a [String],
+    parallel_safe: bool,
+    wave: usize,
+}
+
+impl<'a> PlanView<'a> {
+    /// Of a plan that was accepted, or of one that was refused.
+    pub(crate) fn of(source: &Path, plan: &'a Result<Plan>) -> Self {
+        let source = source.display().to_string();
+        match plan {
+            Ok(plan) => Self {
+                source,
+                tasks: plan.tasks.iter().map(TaskView::of).collect(),
+                waves: plan
+                    .waves
+                    .iter()
+                    .map(|wave| wave.tasks.as_slice())
+                    .collect(),
+                critical_path: &plan.critical_path,
+                problems: &plan.warnings,
+            },
+            Err(error) => Self {
+                source,
+                tasks: Vec::new(),
+                waves: Vec::new(),
+                critical_path: &[],
+                problems: error.problems(),
+            },
+        }
+    }
+}
+
+impl<'a> TaskView<'a> {
+    fn of(task: &'a aura_core::StoryTask) -> Self {
+        Self {
+            id: &task.id,
+            title: &task.title,
+            depends_on: &task.depends_on,
+            files: &task.files,
+            parallel_safe: task.parallel_safe,
+            wave: task.wave,
+        }
+    }
+}
+
+/// A file that could not be read at all, as the problem that `--json` reports.
+pub(crate) fn unreadable(error: Error, source: &Path) -> Error {
+    if !error.problems().is_empty() {
+        return error;
+    }
+    let problem = Problem {
+        file: Some(source.to_owned()),
+        help: error.help().map(ToOwned::to_owned),
+        ..Problem::error("unreadable", error.to_string())
+    };
+    Error::from_problems(error.kind(), vec![problem])
+}
+
+/// The waves of a plan, one task per line.
+pub(crate) fn plan_text(plan: &Plan, style: Style) -> String {
+    let mut lines = vec![format!(
+        "{}  {} in {}, at most {} side by side",
+        style.paint(Tone::Strong, harmless(&plan.title)),
+        count(plan.tasks.len(), "task"),
+        count(plan.waves.len(), "wave"),
+        plan.width()
+    )];
+    for wave in &plan.waves {
+        lines.push(style.paint(Tone::Strong, format!("wave {}", wave.index)));
+        for task in wave.tasks.iter().filter_map(|id| plan.task(id)) {
+            let after = if task.depends_on.is_empty() {
+                String::new()
+            } else {
+                format!("  (after {})", harmless(&list(&task.depends_on)))
+            };
+            let id = harmless(task.id.as_str());
+            let after = style.paint(Tone::Faint, after);
+            lines.push(format!("  {id}  {}{after}", harmless(&task.title)));
+        }
+    }
+    for edge in &plan.added_edges {
+        let text = format!("{} runs before {}: {}", edge.before, edge.after, edge.why);
+        lines.push(style.paint(Tone::Faint, harmless(&text)));
+    }
+    lines.push(format!(
+        "critical path: {}",
+        harmless(&list(&plan.critical_path))
+    ));
+    lines.join("\n")
+}

@@ -1,0 +1,301 @@
+//! What holds for one call: arguments, then the environment, then the repository's file, then the library's defaults.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aura_core::{
+    ConfiguredGate, Error, ErrorKind, GateSchedule, Orchestrator, OrchestratorBuilder, Plan,
+    Policy, Result, agents, gates,
+};
+
+use crate::args::{CreateFlags, EngineFlags, Place, RunFlags};
+use crate::config::{AgentEntry, Config, GateEntry, PATH};
+use crate::environment::Environment;
+use crate::trust::{TrustStore, untrusted};
+use crate::{place, words};
+
+/// The agent of tasks that name none.
+const DEFAULT_AGENT: &str = "default";
+
+/// What one call works with.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Any place inside the repository.
+    pub(crate) repo: PathBuf,
+    /// Where worktrees are made, where the file says so.
+    pub(crate) workspace_root: Option<PathBuf>,
+    /// By the name that tasks use.
+    pub(crate) agents: Vec<AgentEntry>,
+    /// Who judges.
+    pub(crate) gates: Gates,
+    /// How new stories are run.
+    pub(crate) policy: Policy,
+    /// Agents at once, where arguments or the environment say so.
+    pub(crate) parallel: Option<usize>,
+}
+
+/// Who judges.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Gates {
+    /// Nobody, as was asked for.
+    None,
+    /// These.
+    Given(Vec<GateEntry>),
+    /// What the build files of this checkout suggest.
+    Detected(Option<PathBuf>),
+}
+
+impl Settings {
+    /// Puts everything together. Nothing has been started or written.
+    ///
+    /// # Errors
+    /// `InvalidConfig` with every problem of the file; `Untrusted` when its commands would be run without permission;
+    /// `InvalidInput` for arguments that cannot be meant.
+    pub(crate) fn read(
+        environment: &Environment,
+        at: &Place,
+        engine: &EngineFlags,
+        parallel: Option<u16>,
+    ) -> Result<Self> {
+        let repo = environment.repository(at.repo.as_deref());
+        let root = place::root(&repo);
+        let config = match &root {
+            Some(root) => Config::load(root)?,
+            None => None,
+        };
+        let agents = choose_agents(engine, environment, config.as_ref())?;
+        let gates = choose_gates(engine, config.as_ref(), root.as_deref())?;
+        if let Some(config) = &config
+            && !engine.trust
+            && uses_commands_of(config, &agents, &gates)
+            && !TrustStore::new(&environment.state_dir()?).trusts(config)?
+        {
+            return Err(untrusted(config));
+        }
+        let parallel = parallel.map(usize::from).or(environment.parallel);
+        let named = config
+            .as_ref()
+            .and_then(|config| config.workspace_root.as_ref());
+        Ok(Self {
+            workspace_root: named.zip(root).map(|(named, root)| root.join(named)),
+            repo,
+            agents,
+            gates,
+            policy: policy(config.as_ref(), parallel),
+            parallel,
+        })
+    }
+
+    /// The policy of a new story.
+    pub(crate) fn policy_for(&self, flags: &CreateFlags) -> Policy {
+        let mut policy = self.policy.clone();
+        if let Some(what) = flags.on_exhausted {
+            policy.on_exhausted = what.into();
+        }
+        policy
+    }
+
+    /// Begins to open the repository with the agents and the gates.
+    pub(crate) fn builder(&self) -> OrchestratorBuilder {
+        let mut builder = Orchestrator::builder(&self.repo);
+        if let Some(root) = &self.workspace_root {
+            builder = builder.workspace_root(root);
+        }
+        for agent in &self.agents {
+            builder = builder.agent(&agent.name, agents::command(&agent.command));
+        }
+        match &self.gates {
+            Gates::None => builder,
+            _ => builder.gates(self.configured_gates()),
+        }
+    }
+
+    /// The gates as the library takes them.
+    pub(crate) fn configured_gates(&self) -> Vec<ConfiguredGate> {
+        match &self.gates {
+            Gates::None | Gates::Detected(None) => Vec::new(),
+            Gates::Given(given) => given.iter().map(configured).collect(),
+            Gates::Detected(Some(root)) => gates::detect(root),
+        }
+    }
+
+    /// Refuses tasks that the plan does not have, and agents that are not defined, before anything starts.
+    ///
+    /// # Errors
+    /// `InvalidInput` and `BackendMissing`, each naming what is missing.
+    pub(crate) fn check_plan(&self, plan: &Plan, run: &RunFlags) -> Result<()> {
+        let is_known = |id: &String| plan.tasks.iter().any(|task| task.id.as_str() == id);
+        if let Some(id) = run.tasks.iter().find(|id| !is_known(id)) {
+            let message = format!("the plan has no task `{id}`");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        for task in &plan.tasks {
+            let name = task.agent.as_deref().unwrap_or(DEFAULT_AGENT);
+            if !self.agents.iter().any(|agent| agent.name == name) {
+                let message = match &task.agent {
+                    Some(name) => format!(
+                        "task `{}` names the agent `{name}`, which is not defined",
+                        task.id
+                    ),
+                    None => "no agent is defined".to_owned(),
+                };
+                let help = format!("use --agent-command 'PROG ARGS', or define it in {PATH}");
+                return Err(Error::new(ErrorKind::BackendMissing, message).with_help(help));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a landing that nothing would judge, before anything starts.
+    ///
+    /// # Errors
+    /// `InvalidInput` where every gate is optional.
+    pub(crate) fn check_landing(&self) -> Result<()> {
+        let judges = |gate: &ConfiguredGate| {
+            let gate = gate.definition();
+            gate.required && gate.judges(GateSchedule::Final)
+        };
+        if self.gates == Gates::None || self.configured_gates().iter().any(judges) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::InvalidInput,
+            "--merge needs a required gate that judges the final result, and there is none",
+        )
+        .with_help("configure one, name one with --gate, or say --no-gates to land without"))
+    }
+}
+
+fn configured(entry: &GateEntry) -> ConfiguredGate {
+    let mut gate = gates::command(&entry.name, &entry.command)
+        .required(entry.required)
+        .flaky(entry.flaky);
+    if let Some(at) = &entry.at {
+        gate = gate.at(at.iter().copied());
+    }
+    if let Some(timeout) = entry.timeout {
+        gate = gate.timeout(timeout);
+    }
+    gate
+}
+
+fn choose_agents(
+    engine: &EngineFlags,
+    environment: &Environment,
+    config: Option<&Config>,
+) -> Result<Vec<AgentEntry>> {
+    let mut agents = config
+        .map(|config| config.agents.clone())
+        .unwrap_or_default();
+    let line = match (&engine.agent_command, &engine.agent) {
+        (Some(line), _) => Some(line),
+        (None, Some(name)) => {
+            let found = agents.iter().find(|agent| &agent.name == name);
+            let Some(found) = found.cloned() else {
+                let known: Vec<&str> = agents.iter().map(|agent| agent.name.as_str()).collect();
+                return Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("there is no agent `{name}`"),
+                )
+                .with_help(if known.is_empty() {
+                    format!("define it in {PATH}, or use --agent-command")
+                } else {
+                    format!("agents are: {}", known.join(", "))
+                }));
+            };
+            set_default(&mut agents, found.command);
+            None
+        }
+        (None, None) => environment.agent_command.as_ref(),
+    };
+    if let Some(line) = line {
+        set_default(&mut agents, words::split(line)?);
+    }
+    Ok(agents)
+}
+
+fn set_default(agents: &mut Vec<AgentEntry>, command: Vec<String>) {
+    agents.retain(|agent| agent.name != DEFAULT_AGENT);
+    agents.push(AgentEntry {
+        name: DEFAULT_AGENT.to_owned(),
+        command,
+    });
+}
+
+fn choose_gates(
+    engine: &EngineFlags,
+    config: Option<&Config>,
+    root: Option<&Path>,
+) -> Result<Gates> {
+    if engine.no_gates {
+        return Ok(Gates::None);
+    }
+    if !engine.gates.is_empty() {
+        let mut given: Vec<GateEntry> = Vec::new();
+        for text in &engine.gates {
+            let gate = parse_gate(text)?;
+            if given.iter().any(|other| other.name == gate.name) {
+                let message = format!("two gates are called `{}`", gate.name);
+                return Err(Error::new(ErrorKind::InvalidInput, message));
+            }
+            given.push(gate);
+        }
+        return Ok(Gates::Given(given));
+    }
+    // An empty list in the file is a statement too: `--no-gates` is still needed to land.
+    Ok(config
+        .and_then(|config| config.gates.clone())
+        .map_or_else(|| Gates::Detected(root.map(Path::to_owned)), Gates::Given))
+}
+
+/// `NAME=CMD`.
+fn parse_gate(text: &str) -> Result<GateEntry> {
+    let (name, line) = text.split_once('=').unwrap_or_default();
+    if name.trim().is_empty() {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("the gate `{text}` has no name"),
+        )
+        .with_help("write --gate 'test=python3 -m unittest'"));
+    }
+    Ok(GateEntry {
+        name: name.trim().to_owned(),
+        command: words::split(line)?,
+        at: None,
+        required: true,
+        timeout: None,
+        flaky: aura_core::FlakyPolicy::default(),
+    })
+}
+
+/// Whether anything that the file defines could be run.
+fn uses_commands_of(config: &Config, agents: &[AgentEntry], gates: &Gates) -> bool {
+    let agent = agents.iter().any(|agent| config.agents.contains(agent));
+    let gate = match gates {
+        Gates::Given(given) => config
+            .gates
+            .iter()
+            .flatten()
+            .any(|gate| given.contains(gate)),
+        Gates::None | Gates::Detected(_) => false,
+    };
+    agent || gate
+}
+
+fn policy(config: Option<&Config>, parallel: Option<usize>) -> Policy {
+    let mut policy = Policy::default();
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    if let Some(config) = config {
+        policy.max_parallel = config.max_parallel.unwrap_or(policy.max_parallel);
+        policy.on_exhausted = config.on_exhausted.unwrap_or(policy.on_exhausted);
+        policy.retry_max = config.retry_max.unwrap_or(policy.retry_max);
+        policy.restart_max = config.restart_max.unwrap_or(policy.restart_max);
+        policy.deadline_ms = config.timeout.map_or(policy.deadline_ms, millis);
+        policy.idle_ms = config.idle_timeout.map_or(policy.idle_ms, millis);
+    }
+    policy.max_parallel = parallel.unwrap_or(policy.max_parallel);
+    policy
+}
+
+#[cfg(test)]
+mod tests;

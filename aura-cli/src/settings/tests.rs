@@ -1,0 +1,178 @@
+use std::path::Path;
+
+use aura_core::{ErrorKind, GateSchedule, OnExhausted};
+
+use super::*;
+use crate::args::Exhausted;
+
+const FILE: &str = "\
+dispatch: { maxParallel: 5, timeout: 300 }
+agents:
+  default: { command: [configured] }
+  other: { command: [other-agent] }
+gates: [{ name: test, command: [make, test] }]
+retry: { max: 1 }
+";
+
+fn config() -> Config {
+    Config::parse(FILE, Path::new("agent-config.yaml")).expect("a good file")
+}
+
+fn default_of(agents: &[AgentEntry]) -> Vec<&str> {
+    let mut found = agents.iter().filter(|agent| agent.name == "default");
+    let words = found.next().map(|agent| &agent.command);
+    assert!(found.next().is_none(), "one default at most");
+    words.into_iter().flatten().map(String::as_str).collect()
+}
+
+#[test]
+fn arguments_win_over_the_environment_and_that_over_the_file() {
+    let config = config();
+    let environment = Environment {
+        agent_command: Some("from env".to_owned()),
+        ..Environment::default()
+    };
+    let nothing = EngineFlags::default();
+    let command = EngineFlags {
+        agent_command: Some("from 'the arguments'".to_owned()),
+        ..EngineFlags::default()
+    };
+    let named = EngineFlags {
+        agent: Some("other".to_owned()),
+        ..EngineFlags::default()
+    };
+    let quiet = Environment::default();
+    for (flags, environment, file, expected) in [
+        (
+            &command,
+            &environment,
+            Some(&config),
+            &["from", "the arguments"][..],
+        ),
+        (&named, &environment, Some(&config), &["other-agent"]),
+        (&nothing, &environment, Some(&config), &["from", "env"]),
+        (&nothing, &quiet, Some(&config), &["configured"]),
+        (&nothing, &quiet, None, &[]),
+    ] {
+        let agents = choose_agents(flags, environment, file).expect("agents");
+        assert_eq!(default_of(&agents), expected);
+        let other = agents.iter().any(|agent| agent.name == "other");
+        assert_eq!(
+            other,
+            file.is_some(),
+            "configured agents stay known by name"
+        );
+    }
+    let error = choose_agents(&named, &quiet, None).expect_err("no such agent");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn parallelism_and_policy_follow_the_same_order() {
+    let config = config();
+    assert_eq!(policy(None, None), Policy::default());
+    let from_file = policy(Some(&config), None);
+    assert_eq!((from_file.max_parallel, from_file.retry_max), (5, 1));
+    assert_eq!(from_file.deadline_ms, 300_000);
+    assert_eq!(from_file.restart_max, Policy::default().restart_max);
+    assert_eq!(policy(Some(&config), Some(2)).max_parallel, 2);
+}
+
+#[test]
+fn gates_come_from_one_place() {
+    let config = config();
+    let flags = |gates: &[&str], no_gates| EngineFlags {
+        gates: gates.iter().map(ToString::to_string).collect(),
+        no_gates,
+        ..EngineFlags::default()
+    };
+    let names = |gates: &Gates| match gates {
+        Gates::Given(given) => given.iter().map(|gate| gate.name.clone()).collect(),
+        other => vec![format!("{other:?}")],
+    };
+    for (given, no_gates, file, expected) in [
+        (&["lint=make lint"][..], false, Some(&config), vec!["lint"]),
+        (&[], false, Some(&config), vec!["test"]),
+        (&[], false, None, vec!["Detected(None)"]),
+        (&[], true, Some(&config), vec!["None"]),
+    ] {
+        let chosen = choose_gates(&flags(given, no_gates), file, None).expect("gates");
+        assert_eq!(names(&chosen), expected);
+    }
+    for bad in [
+        &["test"][..],
+        &["=make"],
+        &["test="],
+        &["test='x"],
+        &["a=x", "a=y"],
+    ] {
+        let error = choose_gates(&flags(bad, false), None, None).expect_err("a bad gate");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad:?}");
+    }
+}
+
+#[test]
+fn configured_commands_need_trust_only_where_they_would_be_run() {
+    let temp = tempfile::tempdir().expect("a directory");
+    let root = temp.path();
+    std::fs::create_dir_all(root.join(".git")).expect("a directory");
+    std::fs::create_dir_all(root.join(".aura")).expect("a directory");
+    let write = |text: &str| std::fs::write(root.join(PATH), text).expect("a file");
+    let environment = Environment::default();
+    let at = Place {
+        repo: Some(root.to_owned()),
+    };
+    let read = |engine: &EngineFlags| Settings::read(&environment, &at, engine, None);
+
+    write("gates: [{ name: test, command: [make, test] }]\n");
+    let own = EngineFlags {
+        gates: vec!["test=true".to_owned()],
+        ..EngineFlags::default()
+    };
+    assert!(read(&own).is_ok(), "nothing of the file would be run");
+    let allowed = EngineFlags {
+        trust: true,
+        ..EngineFlags::default()
+    };
+    assert!(read(&allowed).is_ok());
+    // Without a place for records nothing can be trusted, and that is said.
+    assert!(read(&EngineFlags::default()).is_err());
+    write("retry: { max: 1 }\n");
+    assert!(read(&EngineFlags::default()).is_ok());
+    write("agents: { a: { command: [x] } }\n");
+    assert!(read(&own).is_err(), "a task could name the agent");
+}
+
+#[test]
+fn a_landing_needs_a_judge() {
+    let settings = |gates| Settings {
+        repo: ".".into(),
+        workspace_root: None,
+        agents: Vec::new(),
+        gates,
+        policy: Policy::default(),
+        parallel: None,
+    };
+    let mut optional = parse_gate("lint=lint").expect("a gate");
+    optional.required = false;
+    let mut early = parse_gate("early=early").expect("a gate");
+    early.at = Some(vec![GateSchedule::AfterTask]);
+    for gates in [
+        Gates::Given(Vec::new()),
+        Gates::Given(vec![optional.clone(), early]),
+        Gates::Detected(None),
+    ] {
+        let error = settings(gates).check_landing().expect_err("nobody judges");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+    let required = parse_gate("test=test").expect("a gate");
+    for gates in [Gates::None, Gates::Given(vec![optional, required])] {
+        assert!(settings(gates).check_landing().is_ok());
+    }
+    let flags = CreateFlags {
+        on_exhausted: Some(Exhausted::Abort),
+        ..CreateFlags::default()
+    };
+    let policy = settings(Gates::None).policy_for(&flags);
+    assert_eq!(policy.on_exhausted, OnExhausted::AbortStory);
+}

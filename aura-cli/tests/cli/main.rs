@@ -1,0 +1,8 @@
+//! The `aura` program from outside: real repositories, real agents, exit codes and output as programs and people see them.
+
+mod demo;
+mod detached;
+mod plans;
+mod runs;
+mod support;
+mod trust;

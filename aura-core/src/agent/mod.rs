@@ -1,0 +1,167 @@
+//! Who does the work. [`AgentBackend`] is the only thing the engine knows of an agent.
+
+mod command;
+mod host;
+pub(crate) mod presets;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{FailureClass, StoryId, StoryTask, Usage};
+use crate::prompt::Redactor;
+
+/// Everything an agent is given for one attempt.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AgentRequest {
+    /// The story.
+    pub story: StoryId,
+    /// The task as the plan has it.
+    pub task: StoryTask,
+    /// The try, counted from 1.
+    pub attempt: u32,
+    /// The rendered prompt, evidence of the previous try included.
+    pub prompt: String,
+    /// Directory to work in.
+    pub workspace: PathBuf,
+    /// Variables to add to the agent's environment.
+    pub environment: Vec<(String, String)>,
+    /// Longest time for this try.
+    pub deadline: Duration,
+    /// Longest silence.
+    pub idle: Duration,
+    /// Time between asking the agent to stop and killing it.
+    pub grace: Duration,
+    /// Unique to this start; exported to the agent so that what it leaves behind can be found.
+    pub marker: String,
+    /// File for the complete output.
+    pub log: PathBuf,
+    /// Session to resume, where an earlier start of this try named one.
+    pub session: Option<String>,
+    /// Masks the secrets of the run. Whatever an agent writes to the log has to pass through it.
+    pub redactor: Redactor,
+}
+
+/// What a process is known by after a crash of Aura.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessMark {
+    /// Process id.
+    pub pid: u32,
+    /// Start time in clock ticks since boot.
+    pub start_time: u64,
+    /// The boot that `pid` and `start_time` belong to.
+    pub boot_id: String,
+    /// Environment marker of the process and of everything it starts.
+    pub marker: String,
+}
+
+/// How an agent reaches the engine while it works.
+#[derive(Debug, Clone)]
+pub struct AgentContext {
+    cancel: CancellationToken,
+    register: mpsc::Sender<(ProcessMark, oneshot::Sender<()>)>,
+    output: mpsc::Sender<String>,
+}
+
+impl AgentContext {
+    /// A context and the ends that the engine, or a test, keeps.
+    pub fn new(
+        cancel: CancellationToken,
+        register: mpsc::Sender<(ProcessMark, oneshot::Sender<()>)>,
+        output: mpsc::Sender<String>,
+    ) -> Self {
+        Self {
+            cancel,
+            register,
+            output,
+        }
+    }
+
+    /// Cancelled when the attempt has to stop. The agent then has its grace period.
+    pub const fn cancel(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    /// Lines for whoever watches; a line is dropped when they are slow.
+    pub const fn output(&self) -> &mpsc::Sender<String> {
+        &self.output
+    }
+
+    /// Stores the process durably. A backend calls this before the agent's program gets to run, so that a crash of
+    /// Aura cannot leave an agent nobody knows of. Cancel safe: when dropped, the process may or may not be stored.
+    pub async fn register(&self, process: ProcessMark) -> Result<()> {
+        let stopped = || {
+            Error::new(
+                ErrorKind::Cancelled,
+                "the run ended before the agent started",
+            )
+        };
+        let (stored, confirmation) = oneshot::channel();
+        self.register
+            .send((process, stored))
+            .await
+            .map_err(|_| stopped())?;
+        confirmation.await.map_err(|_| stopped())
+    }
+}
+
+/// What an agent says of its own attempt. The engine believes only the failures; work is proved by what changed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AgentResult {
+    /// `None`: ended well by its own account.
+    pub failure: Option<AgentFailure>,
+    /// The bounded end of what it wrote, for people and for dependants' prompts.
+    pub output: String,
+    /// The session, where it has one that can be resumed.
+    pub session: Option<String>,
+    /// Tokens and cost.
+    pub usage: Usage,
+    /// What it proposed to change about its tools.
+    pub tool_improvement_proposal: Option<String>,
+}
+
+/// Why an agent did not end well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentFailure {
+    /// Decides what follows.
+    pub class: FailureClass,
+    /// One line for people.
+    pub summary: String,
+    /// End of a provider's limit, where known.
+    pub until: Option<Timestamp>,
+}
+
+/// Does the work of one task in one directory.
+#[async_trait]
+pub trait AgentBackend: Send + Sync {
+    /// Changes when the definition of the agent changes: its program, arguments, model.
+    fn digest(&self) -> String;
+
+    /// Variables that the agent is given besides those of the host. Where a name says that it is a secret, the value is
+    /// masked in all prompts, events and logs of the run, as for [`Redactor::new`].
+    fn secrets(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// Whether the agent can be started here at all; called before a run starts anything.
+    async fn preflight(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Works until done, failed or cancelled. A failing agent is a [`AgentFailure`]; `Err` means that Aura could not do
+    /// its job. Not cancel safe: the engine cancels through [`AgentContext::cancel`] and waits.
+    async fn run(&self, request: AgentRequest, context: AgentContext) -> Result<AgentResult>;
+
+    /// Waits until nothing that an earlier [`run`](Self::run) left can still work in the directory, which may be for ever.
+    /// Ready at once for an agent that `run` stops with all it started; a function in another language cannot be stopped.
+    /// Until then nobody else may use the directory. Cancel safe.
+    async fn released(&self, _workspace: &Path) {}
+}

@@ -1,0 +1,53 @@
+//! Faults that can be planted in the decision core, to show that the simulator would find them.
+
+use std::cell::Cell;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mutant {
+    /// A required red gate counts as green.
+    AcceptRed,
+    /// A candidate is accepted without asking its gates.
+    AcceptUngated,
+    /// The first task of the candidate is ejected instead of the one that was found.
+    BlameNeighbour,
+    /// Nobody asks whether the accepted head is red itself.
+    BlameWithoutHead,
+    /// An agent is started twice for one workspace.
+    DoubleStart,
+    /// More agents than allowed.
+    ExceedParallel,
+    /// Tasks behind a failed one are not blocked.
+    ForgetBlocked,
+    /// Required gates count as advisory.
+    IgnoreRequired,
+    /// The next wave starts while this one is open.
+    LeaveWaveEarly,
+    /// A task does not wait for what it depends on.
+    SkipDependency,
+    /// The final gates are not asked.
+    SkipFinals,
+    /// A task's own gates are not asked.
+    SkipReview,
+    /// Agents start although the run was asked to pause.
+    StartWhilePausing,
+    /// A retry costs nothing.
+    UnspentRetry,
+    /// A restart costs nothing.
+    UnspentRestart,
+}
+
+thread_local! {
+    static PLANTED: Cell<Option<Mutant>> = const { Cell::new(None) };
+}
+
+pub(crate) fn is_planted(mutant: Mutant) -> bool {
+    PLANTED.get() == Some(mutant)
+}
+
+/// Runs `body` with a fault in place.
+pub(crate) fn with<T>(mutant: Mutant, body: impl FnOnce() -> T) -> T {
+    PLANTED.set(Some(mutant));
+    let result = body();
+    PLANTED.set(None);
+    result
+}

@@ -1,0 +1,430 @@
+//! Reads the event log, knows the truth, and says which promise an event breaks.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::super::Ix;
+use super::world::World;
+use crate::model::{
+    CommitId, Event, EventKind, FailureClass, GatePoint, GateSchedule, RunOutcome, Spends, TaskId,
+    Verb,
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Audit {
+    accepted: BTreeSet<Ix>,
+    failed: BTreeSet<Ix>,
+    blocked: BTreeSet<Ix>,
+    skipped: BTreeSet<Ix>,
+    /// Digests of the gates of the last run.
+    digests: BTreeMap<String, String>,
+    /// Gates whose definition changed while something was accepted, and that have to judge the accepted head first.
+    due: BTreeSet<String>,
+    ended: BTreeSet<Ix>,
+    active: BTreeSet<Ix>,
+    retries: BTreeMap<Ix, u32>,
+    restarts: BTreeMap<Ix, u32>,
+    /// Commit of each task's last seal.
+    sealed: HashMap<Ix, CommitId>,
+    greens: HashSet<(CommitId, String, GatePoint)>,
+    stopping: bool,
+    landing: bool,
+    /// Tasks that take part in the run; all where empty.
+    chosen: BTreeSet<Ix>,
+    wave: Option<usize>,
+    head: Option<CommitId>,
+    /// Gate runs of the candidate since its first red answer, and its size.
+    since_red: Option<(u32, usize)>,
+    candidate: Vec<(Ix, CommitId)>,
+    trees: HashMap<CommitId, CommitId>,
+}
+
+fn number(task: &TaskId) -> Ix {
+    task.as_str()[1..]
+        .parse()
+        .expect("simulated ids are numbers")
+}
+
+impl Audit {
+    pub(super) fn check(&mut self, world: &World, event: &Event) -> Result<(), String> {
+        let task = event.task.as_ref().map(number);
+        self.check_kind(world, task, &event.kind)
+            .map_err(|why| format!("event {} ({}): {why}", event.seq, event.kind.name()))
+    }
+
+    fn check_kind(
+        &mut self,
+        world: &World,
+        task: Option<Ix>,
+        kind: &EventKind,
+    ) -> Result<(), String> {
+        match (kind, task) {
+            (EventKind::RunStarted { .. } | EventKind::LandingRequested { .. }, _) => {
+                self.stopping = false;
+                self.wave = None;
+                self.reopen(world);
+                self.landing = matches!(kind, EventKind::LandingRequested { .. });
+                if let EventKind::RunStarted { options, gates, .. } = kind {
+                    self.chosen = options.tasks.iter().map(number).collect();
+                    self.note_definitions(gates);
+                }
+            }
+            (EventKind::WaveStarted { wave, .. }, _) => {
+                self.wave = Some(*wave);
+                let open = (0..world.tasks).find(|ix| {
+                    let number = u32::try_from(*ix).expect("small");
+                    world.waves[*ix] < *wave && self.takes(number) && !self.is_over(number)
+                });
+                if let Some(ix) = open {
+                    return Err(format!(
+                        "wave {wave} starts while t{ix} of an earlier wave is open"
+                    ));
+                }
+            }
+            (EventKind::CommandAccepted { verb, .. }, _) => self.note_command(world, verb),
+            (EventKind::IntentWorkspace { base, .. }, Some(ix)) => {
+                self.active.insert(ix);
+                if Some(*base) != self.head {
+                    return Err("the workspace does not start from the accepted head".to_owned());
+                }
+                if self.active.len() > world.policy.max_parallel {
+                    return Err(format!("{} agents at once", self.active.len()));
+                }
+            }
+            (EventKind::IntentStart { .. }, Some(ix)) => return self.check_start(world, ix),
+            (EventKind::TaskQueued {} | EventKind::TaskCancelled {}, Some(ix)) => {
+                self.active.remove(&ix);
+                if matches!(kind, EventKind::TaskCancelled {}) {
+                    self.ended.insert(ix);
+                }
+            }
+            (EventKind::TaskRetrying { spends, .. }, Some(ix)) => {
+                self.active.remove(&ix);
+                return self.check_budget(world, ix, *spends);
+            }
+            (EventKind::AttemptFinished { .. }, Some(ix)) => {
+                self.active.remove(&ix);
+            }
+            (
+                EventKind::TaskSealed {
+                    outcome: crate::model::SealOutcome::Sealed { commit, .. },
+                },
+                Some(ix),
+            ) => {
+                self.sealed.insert(ix, *commit);
+                self.trees.insert(*commit, world.tree(*commit));
+            }
+            (EventKind::GateFinished { .. }, _) => self.note_gate(world, kind),
+            (EventKind::CandidateBuilt { tasks, .. }, _) => {
+                self.candidate = tasks
+                    .iter()
+                    .map(|item| (number(&item.task), item.commit))
+                    .collect();
+                self.since_red = None;
+            }
+            (EventKind::TaskEjected { class, .. }, Some(ix)) => {
+                return self.check_ejection(world, ix, *class);
+            }
+            (EventKind::RefMoved { new, tree, .. }, _) => {
+                return self.check_move(world, *new, *tree);
+            }
+            (EventKind::TaskAccepted { .. }, Some(ix)) => {
+                if !self.accepted.insert(ix) {
+                    return Err("accepted twice".to_owned());
+                }
+                self.active.remove(&ix);
+                self.ended.insert(ix);
+                return self.check_review(world, ix);
+            }
+            (EventKind::TaskFailed { .. }, Some(ix)) => {
+                self.active.remove(&ix);
+                self.failed.insert(ix);
+                self.ended.insert(ix);
+            }
+            (EventKind::TaskSkipped {}, Some(ix)) => {
+                self.failed.remove(&ix);
+                self.skipped.insert(ix);
+                self.reopen(world);
+            }
+            (EventKind::TaskBlocked { by }, Some(ix)) => {
+                self.blocked.insert(ix);
+                self.ended.insert(ix);
+                let by = number(by);
+                if !self.failed.contains(&by) || !self.ancestors(world, ix).contains(&by) {
+                    return Err(format!("blocked by t{by}, which is no failed ancestor"));
+                }
+            }
+            (EventKind::RunFinished { outcome, .. }, _) => return self.check_end(world, *outcome),
+            (EventKind::Landed { commit, .. }, _) => return self.check_finals(world, *commit),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn is_over(&self, ix: Ix) -> bool {
+        self.ended.contains(&ix) || self.accepted.contains(&ix) || self.skipped.contains(&ix)
+    }
+
+    /// What a task waits for, directly or not: nobody waits for a skipped or an accepted task.
+    fn ancestors(&self, world: &World, ix: Ix) -> BTreeSet<Ix> {
+        let mut found = BTreeSet::new();
+        let mut stack = vec![ix];
+        while let Some(next) = stack.pop() {
+            for dependency in &world.dependencies[next as usize] {
+                let over = self.skipped.contains(dependency) || self.accepted.contains(dependency);
+                if !over && found.insert(*dependency) {
+                    stack.push(*dependency);
+                }
+            }
+        }
+        found
+    }
+
+    fn takes(&self, ix: Ix) -> bool {
+        self.chosen.is_empty() || self.chosen.contains(&ix)
+    }
+
+    /// What a gate said before it was defined anew counts no more.
+    fn note_definitions(&mut self, gates: &[crate::model::GateDefinition]) {
+        for gate in gates {
+            let old = self.digests.insert(gate.name.clone(), gate.digest.clone());
+            if old.is_some_and(|old| old != gate.digest) {
+                self.greens.retain(|(_, name, _)| *name != gate.name);
+                if !self.accepted.is_empty() {
+                    self.due.insert(gate.name.clone());
+                }
+            }
+        }
+    }
+
+    fn note_command(&mut self, world: &World, verb: &Verb) {
+        match verb {
+            Verb::Pause | Verb::Cancel => self.stopping = true,
+            Verb::Resume => self.stopping = false,
+            Verb::Retry { task, .. } => {
+                let ix = number(task);
+                self.failed.remove(&ix);
+                self.skipped.remove(&ix);
+                self.ended.remove(&ix);
+                self.retries.remove(&ix);
+                self.restarts.remove(&ix);
+                self.reopen(world);
+            }
+            Verb::Skip { .. } => {}
+        }
+    }
+
+    /// Only what is accepted, failed, or still behind something failed is over.
+    fn reopen(&mut self, world: &World) {
+        let held: Vec<Ix> = self
+            .blocked
+            .iter()
+            .copied()
+            .filter(|ix| !self.ancestors(world, *ix).is_disjoint(&self.failed))
+            .collect();
+        self.blocked = held.into_iter().collect();
+        self.ended = &(&self.accepted | &self.failed) | &self.blocked;
+    }
+
+    fn check_start(&mut self, world: &World, ix: Ix) -> Result<(), String> {
+        if self.accepted.contains(&ix) {
+            return Err("started after its acceptance".to_owned());
+        }
+        if !self.active.contains(&ix) {
+            return Err("started without a workspace of its own".to_owned());
+        }
+        if !self.takes(ix) {
+            return Err("started although it does not take part".to_owned());
+        }
+        if self.wave != Some(world.waves[ix as usize]) {
+            return Err("started outside of its wave".to_owned());
+        }
+        if let (Some(gate), Some(head)) = (self.due.first(), self.head) {
+            let judged = (world.tree(head), gate.clone(), GatePoint::Candidate);
+            if !self.greens.contains(&judged) {
+                return Err(format!(
+                    "started before `{gate}` judged the accepted head anew"
+                ));
+            }
+            self.due.pop_first();
+        }
+        if self.stopping {
+            return Err("started although the run was asked to pause or stop".to_owned());
+        }
+        if let Some(missing) = world.dependencies[ix as usize].iter().find(|dependency| {
+            !self.accepted.contains(dependency) && !self.skipped.contains(dependency)
+        }) {
+            return Err(format!("started without its dependency t{missing}"));
+        }
+        if world.exclusive[ix as usize] && self.active.len() > 1 {
+            return Err("runs beside others although it must run alone".to_owned());
+        }
+        Ok(())
+    }
+
+    fn check_budget(&mut self, world: &World, ix: Ix, spends: Spends) -> Result<(), String> {
+        let (spent, most) = match spends {
+            Spends::Retry => (self.retries.entry(ix).or_default(), world.policy.retry_max),
+            Spends::Restart => (
+                self.restarts.entry(ix).or_default(),
+                world.policy.restart_max,
+            ),
+            Spends::Nothing => return Ok(()),
+        };
+        *spent += 1;
+        if *spent > most {
+            return Err(format!("{spends:?} number {spent} of {most}"));
+        }
+        Ok(())
+    }
+
+    fn note_gate(&mut self, world: &World, kind: &EventKind) {
+        let EventKind::GateFinished {
+            gate,
+            at,
+            commit,
+            verdict,
+            ..
+        } = kind
+        else {
+            return;
+        };
+        if verdict.is_green() {
+            self.greens.insert((world.tree(*commit), gate.clone(), *at));
+        }
+        if *at == GatePoint::Candidate && gate != "advice" {
+            match &mut self.since_red {
+                Some((runs, _)) => *runs += 1,
+                None if !verdict.is_green() => self.since_red = Some((0, self.candidate.len())),
+                None => {}
+            }
+        }
+    }
+
+    fn check_ejection(&mut self, world: &World, ix: Ix, class: FailureClass) -> Result<(), String> {
+        if class != FailureClass::Gate {
+            return Ok(());
+        }
+        if let Some((runs, size)) = self.since_red.take() {
+            let most = size.next_power_of_two().trailing_zeros() + 3;
+            if world.flaky == 0 && runs > most {
+                return Err(format!("{runs} gate runs to find one of {size}"));
+            }
+        }
+        if world.flaky > 0 {
+            return Ok(());
+        }
+        let head = self.head.ok_or("no head")?;
+        let at = self
+            .candidate
+            .iter()
+            .position(|(task, _)| *task == ix)
+            .ok_or("not in the candidate")?;
+        let before = at
+            .checked_sub(1)
+            .map_or(head, |before| self.candidate[before].1);
+        let is_red = |commit| world.is_red(world.content(commit));
+        if is_red(before) || !is_red(self.candidate[at].1) {
+            return Err("an innocent task was ejected".to_owned());
+        }
+        self.candidate.truncate(at);
+        Ok(())
+    }
+
+    fn check_move(&mut self, world: &World, new: CommitId, tree: CommitId) -> Result<(), String> {
+        for gate in world
+            .gates
+            .iter()
+            .filter(|gate| gate.required && gate.judges(GateSchedule::AfterWave))
+        {
+            if !self
+                .greens
+                .contains(&(tree, gate.name.clone(), GatePoint::Candidate))
+            {
+                return Err(format!("accepted without a green `{}`", gate.name));
+            }
+        }
+        self.head = Some(new);
+        Ok(())
+    }
+
+    fn check_review(&self, world: &World, ix: Ix) -> Result<(), String> {
+        let tree = self
+            .sealed
+            .get(&ix)
+            .and_then(|commit| self.trees.get(commit))
+            .ok_or("accepted without a seal")?;
+        for gate in world
+            .gates
+            .iter()
+            .filter(|gate| gate.required && gate.judges(GateSchedule::AfterTask))
+        {
+            if !self
+                .greens
+                .contains(&(*tree, gate.name.clone(), GatePoint::Task))
+            {
+                return Err(format!(
+                    "accepted without a green `{}` of its own",
+                    gate.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_finals(&self, world: &World, commit: CommitId) -> Result<(), String> {
+        for gate in world
+            .gates
+            .iter()
+            .filter(|gate| gate.required && gate.judges(GateSchedule::Final))
+        {
+            if !self
+                .greens
+                .contains(&(world.tree(commit), gate.name.clone(), GatePoint::Final))
+            {
+                return Err(format!("done without a green final `{}`", gate.name));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_end(&self, world: &World, outcome: RunOutcome) -> Result<(), String> {
+        let all = 0..u32::try_from(world.tasks).expect("small");
+        let forgotten = all.clone().find(|ix| {
+            !self.landing
+                && !self.is_over(*ix)
+                && self.takes(*ix)
+                && self
+                    .ancestors(world, *ix)
+                    .iter()
+                    .any(|ancestor| self.failed.contains(ancestor))
+        });
+        if let Some(ix) = forgotten {
+            return Err(format!(
+                "{outcome:?}: t{ix} stands behind a failed task and is not blocked; failed {:?}, skipped {:?}, accepted {:?}, blocked {:?}",
+                self.failed, self.skipped, self.accepted, self.blocked
+            ));
+        }
+        if matches!(outcome, RunOutcome::ReadyToComplete | RunOutcome::Completed) {
+            if let Some(ix) = all
+                .into_iter()
+                .find(|ix| !self.accepted.contains(ix) && !self.skipped.contains(ix))
+            {
+                return Err(format!("{outcome:?} without t{ix}"));
+            }
+            if let (Some(head), true) = (self.head, self.stopping) {
+                let _ = head;
+            } else if let Some(head) = self.head {
+                self.check_finals(world, head)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin(&mut self, head: CommitId) {
+        self.head = Some(head);
+    }
+
+    pub(super) fn failed(&self) -> impl Iterator<Item = Ix> + '_ {
+        self.failed.iter().copied()
+    }
+}

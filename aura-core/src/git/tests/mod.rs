@@ -1,0 +1,10 @@
+//! Behaviour on real repositories.
+
+mod kit;
+mod landings;
+mod life;
+mod merges;
+mod repairs;
+mod seals;
+mod user;
+mod workspaces;

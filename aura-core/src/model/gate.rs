@@ -1,0 +1,130 @@
+//! What a gate is and what it says.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// When a gate judges.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum GateSchedule {
+    /// Each task's own work, in its workspace, before it is integrated.
+    AfterTask,
+    /// Each candidate, before it is accepted.
+    AfterWave,
+    /// The whole result, in a workspace without any leftovers.
+    Final,
+}
+
+/// What a gate run judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GatePoint {
+    /// One task's sealed work, or the base it started from.
+    Task,
+    /// A candidate, or the accepted head it was built on.
+    Candidate,
+    /// The result of the story.
+    Final,
+}
+
+/// What a green answer after a red one on the same tree means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FlakyPolicy {
+    /// Accepted, and named in the report.
+    #[default]
+    Accept,
+    /// The run pauses.
+    Refuse,
+}
+
+/// A gate as a run knows it. The code that judges is a [`Gate`](crate::Gate).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GateDefinition {
+    /// Unique among the gates of a story.
+    pub name: String,
+    /// Changes when the definition changes.
+    pub digest: String,
+    /// When it judges.
+    pub at: Vec<GateSchedule>,
+    /// `false`: its verdict is recorded and stops nothing.
+    pub required: bool,
+    /// What green after red means.
+    #[serde(default)]
+    pub flaky: FlakyPolicy,
+    /// Longest time of one run, in milliseconds; past it the verdict is `Failed`.
+    pub timeout_ms: u64,
+}
+
+impl GateDefinition {
+    /// Whether it judges at that point.
+    pub fn judges(&self, schedule: GateSchedule) -> bool {
+        self.at.contains(&schedule)
+    }
+}
+
+/// One thing a gate found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// Path relative to the repository's root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// Counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
+    /// What was found; for a failed test, its name and its message.
+    pub message: String,
+}
+
+/// How many tests ran, where the gate's output says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct TestCounts {
+    /// Green ones.
+    pub passed: u64,
+    /// Red ones, errors included.
+    pub failed: u64,
+    /// Those that were not run.
+    pub skipped: u64,
+}
+
+/// What a gate says about a tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum GateVerdict {
+    /// Green.
+    Passed,
+    /// Red: the work is at fault.
+    Failed {
+        /// What was found; may be empty when the output could not be parsed.
+        findings: Vec<Finding>,
+    },
+    /// The gate itself is at fault, so nobody is blamed.
+    Broken {
+        /// What is wrong with it and what to do.
+        why: String,
+    },
+    /// Red, then green on the same tree.
+    Flaky {
+        /// How often it ran on that tree.
+        runs: u32,
+    },
+    /// Stopped before it could answer.
+    Cancelled,
+    /// A person has to decide.
+    NeedsHuman {
+        /// What about.
+        why: String,
+    },
+}
+
+impl GateVerdict {
+    /// `Passed` or `Flaky`.
+    pub const fn is_green(&self) -> bool {
+        matches!(self, Self::Passed | Self::Flaky { .. })
+    }
+}

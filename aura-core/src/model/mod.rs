@@ -1,0 +1,31 @@
+//! The nouns as plain serialisable data: no input or output, no async, no clock, no randomness.
+
+mod attempt;
+mod event;
+mod gate;
+mod id;
+mod plan;
+mod policy;
+mod status;
+mod story;
+mod task;
+mod usage;
+
+pub use attempt::{AttemptOutcome, Evidence, FailureClass, Remedy, Spends, StartKind};
+pub use event::{
+    Batched, Event, EventKind, LeftOut, NewEvent, ParkReason, PreviousAttempt, Progress,
+    SealOutcome, Verb,
+};
+pub use gate::{
+    Finding, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, TestCounts,
+};
+pub use id::{CommitId, RunId, StoryId, TaskId};
+pub use plan::{Edge, Plan, Wave};
+pub use policy::{
+    AgentDefinition, CommitStrategy, CompleteOptions, MergeStrategy, OnExhausted, Policy,
+    RunOptions, Scheduling,
+};
+pub use status::{StoryStatus, TaskStatus};
+pub use story::{RunOutcome, StorySpec};
+pub use task::{Complexity, StoryTask};
+pub use usage::Usage;

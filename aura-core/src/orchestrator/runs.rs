@@ -1,0 +1,445 @@
+//! Runs and landings: checked whole before anything starts, then handed to the dispatcher.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::{broadcast, mpsc, watch};
+use uuid::Uuid;
+
+use super::handle::Run;
+use super::stories::check_parallel;
+use super::{Orchestrator, damaged};
+use crate::engine::state::{DEFAULT_AGENT, State};
+use crate::engine::{Dispatcher, Site, StoryPlaces, accepted_tasks, blocking, told};
+use crate::error::{Error, ErrorKind, Result};
+use crate::git::Fingerprint;
+use crate::model::{
+    AgentDefinition, CompleteOptions, Event, EventKind, GateDefinition, NewEvent, RunId,
+    RunOptions, StoryId, StoryStatus, TaskId, TaskStatus,
+};
+use crate::store::Lease;
+
+impl Orchestrator {
+    /// Runs a story, or takes up a run that a crash interrupted (with the options it was started with).
+    ///
+    /// Everything is checked before anything starts. The run goes on in the background; the handle tells its events and
+    /// waits for its end.
+    ///
+    /// # Errors
+    /// `StoryBusy` when another process runs it; `Refused` when there is nothing to run; `InvalidInput` for options that
+    /// cannot be meant; `BackendMissing`, `GateMissing` and `GateChanged` when agents and gates are not those of the
+    /// earlier runs; `ForeignChange` and `ForeignMove` when git is not as it was left.
+    pub async fn run(&self, story: StoryId, options: RunOptions) -> Result<Run> {
+        let lease = self.store.acquire(story).await?;
+        let (state, events) = self.load(story).await?;
+        if state.is_cancelling() {
+            return self.end_cancelled(lease, state, &events).await;
+        }
+        let options = self.check_run(&state, options)?;
+        self.check_agents(&state, options.accept_config).await?;
+        self.check_gates(&state, options.accept_config)?;
+        let first = if state.run.is_some() {
+            EventKind::RunResumed {}
+        } else {
+            EventKind::RunStarted {
+                agents: self.agent_definitions(),
+                gates: self.shop.gate_definitions(),
+                fingerprint: self.run_fingerprint(&state, options.accept_repo_changes)?,
+                options: Box::new(options.clone()),
+            }
+        };
+        self.start(lease, state, &events, first, options.restore_branch)
+            .await
+    }
+
+    /// Completes a story: judges the result with the final gates and, when asked to, moves the target branch to exactly
+    /// that result. A story that has landed already can be cleaned up later: with [`CompleteOptions::cleanup`] that is all
+    /// that is done.
+    ///
+    /// # Errors
+    /// As [`Orchestrator::run`]; `Refused` when it has landed already (without `cleanup`), has no target, or has no required gate and
+    /// `no_gates` was not said.
+    pub async fn complete(&self, story: StoryId, options: CompleteOptions) -> Result<Run> {
+        let lease = self.store.acquire(story).await?;
+        let (state, events) = self.load(story).await?;
+        let first = match &state.run {
+            Some(run) if run.lands => EventKind::RunResumed {},
+            Some(_) => {
+                return Err(
+                    Error::new(ErrorKind::Refused, "a run of this story was interrupted")
+                        .with_help("run the story again to take it up, then complete it"),
+                );
+            }
+            None if state.status == StoryStatus::Completed && options.cleanup => {
+                return self.clean_again(lease, &state, &events);
+            }
+            None => {
+                self.check_landing(&state, &options)?;
+                EventKind::LandingRequested {
+                    options: Box::new(options),
+                    gates: self.shop.gate_definitions(),
+                }
+            }
+        };
+        if !state.is_cancelling() {
+            self.check_gates(&state, false)?;
+        }
+        self.start(lease, state, &events, first, false).await
+    }
+
+    /// What a landed story left is removed, as a run of its own without events.
+    fn clean_again(&self, lease: Lease, state: &State, events: &[Event]) -> Result<Run> {
+        let (Some(facts), story) = (&state.story, lease.story()) else {
+            return Err(damaged(lease.story()));
+        };
+        let places = StoryPlaces::new(&self.shop, story, &facts.title);
+        let (head, accepted) = (state.head_commit(), accepted_tasks(state));
+        let last = events.iter().rev().find_map(|event| event.run);
+        let cursor = events.last().map_or(0, |event| event.seq);
+        let (_, published) = watch::channel(cursor);
+        let (requests, _) = mpsc::channel(1);
+        let (_, progress) = broadcast::channel(1);
+        let aura = self.clone();
+        let task = tokio::spawn(async move {
+            let cleaned = aura.clean(&places, head, accepted).await;
+            drop(lease);
+            cleaned
+        });
+        Ok(Run::new(
+            (story, last.unwrap_or(RunId::from_uuid(Uuid::nil()))),
+            self.clone(),
+            cursor,
+            published,
+            progress,
+            requests,
+            task,
+        ))
+    }
+
+    /// Takes up a run that was cancelled and then interrupted. Nothing new starts, so neither its agents nor its gates have to
+    /// be there, and a branch that somebody moved does not keep it from ending.
+    pub(super) async fn end_cancelled(
+        &self,
+        lease: Lease,
+        state: State,
+        events: &[Event],
+    ) -> Result<Run> {
+        self.start(lease, state, events, EventKind::RunResumed {}, false)
+            .await
+    }
+
+    /// The first events of a run: what it is, and what was mended for it.
+    async fn opening(
+        &self,
+        state: &State,
+        places: &StoryPlaces,
+        first: EventKind,
+        restore: bool,
+    ) -> Result<Vec<NewEvent>> {
+        let mut opening: Vec<NewEvent> = vec![NewEvent::story(first)];
+        // A ref that moved between an intent and its outcome is what the intent announced.
+        if state
+            .batch
+            .as_ref()
+            .is_none_or(|batch| batch.intent.is_none())
+        {
+            let mended = match self.establish(state, places, restore).await {
+                Err(error) if state.is_cancelling() => vec![told(&error)],
+                other => other?,
+            };
+            opening.extend(
+                mended
+                    .into_iter()
+                    .map(|message| NewEvent::story(EventKind::Warning { message })),
+            );
+        }
+        Ok(opening)
+    }
+
+    async fn start(
+        &self,
+        lease: Lease,
+        state: State,
+        events: &[Event],
+        first: EventKind,
+        restore: bool,
+    ) -> Result<Run> {
+        let story = lease.story();
+        let Some(facts) = &state.story else {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "a story without its first event",
+            ));
+        };
+        let places = StoryPlaces::new(&self.shop, story, &facts.title);
+        // The lease is ours, so whoever held a lock on the story's refs is gone.
+        self.shop
+            .aura
+            .break_locks(&self.shop.user, &places.own_refs());
+        let opening = self.opening(&state, &places, first, restore).await?;
+        let recorded = match &opening[0].kind {
+            EventKind::RunStarted { fingerprint, .. } => fingerprint.clone(),
+            _ => facts.fingerprint.clone(),
+        };
+        let shop = Arc::clone(&self.shop);
+        let leaves = places.clone();
+        let site = blocking(move || {
+            let identity = shop.user.identity()?;
+            let fingerprint = match parse_fingerprint(&recorded) {
+                Some(recorded) => recorded,
+                None => shop.user.fingerprint()?,
+            };
+            Site::new(shop, places, identity, fingerprint)
+        })
+        .await?;
+        let site = Arc::new(site);
+        let id = state
+            .run
+            .as_ref()
+            .map_or_else(|| RunId::from_uuid(Uuid::now_v7()), |run| run.id);
+        let open = open_intents(&state, events);
+        let cursor = events.last().map_or(0, |event| event.seq);
+        let (published, watcher) = watch::channel(cursor);
+        let (requests, inbox) = mpsc::channel(16);
+        let progress = site.subscribe();
+        let dispatcher =
+            Dispatcher::new(site, Arc::clone(&self.store), lease, state, id, published);
+        let aura = self.clone();
+        let task = tokio::spawn(async move {
+            let end = dispatcher.run(opening, open, inbox).await?;
+            if end.landed && end.cleanup {
+                let cleaned = aura.clean(&leaves, end.head, end.accepted).await;
+                // The story has landed, whatever is left of it.
+                if let Err(error) = cleaned {
+                    tracing::warn!(
+                        "story {} has landed, but was not cleaned up: {}",
+                        leaves.name,
+                        told(&error)
+                    );
+                }
+            }
+            Ok(())
+        });
+        Ok(Run::new(
+            (story, id),
+            self.clone(),
+            cursor,
+            watcher,
+            progress,
+            requests,
+            task,
+        ))
+    }
+
+    fn agent_definitions(&self) -> Vec<AgentDefinition> {
+        self.shop
+            .agents
+            .iter()
+            .map(|(name, agent)| AgentDefinition {
+                name: name.clone(),
+                digest: agent.digest(),
+            })
+            .collect()
+    }
+
+    /// The fingerprint that holds for the run: the story's, unless a change of it is accepted.
+    fn run_fingerprint(&self, state: &State, accept: bool) -> Result<String> {
+        let current = self.shop.fingerprint()?;
+        let recorded = state.story.as_ref().map_or("", |story| &story.fingerprint);
+        if accept || recorded.is_empty() || recorded == current {
+            return Ok(current);
+        }
+        match parse_fingerprint(recorded) {
+            Some(expected) => self
+                .shop
+                .user
+                .require_fingerprint(&expected)
+                .map(|()| current),
+            None => Ok(current),
+        }
+    }
+
+    fn check_run(&self, state: &State, mut options: RunOptions) -> Result<RunOptions> {
+        if state.run.is_some() {
+            return Ok(options);
+        }
+        let refused = |why: &str| Err(Error::new(ErrorKind::Refused, why));
+        if state.plan.is_none() {
+            return refused("the story has no plan yet");
+        }
+        if state.status == StoryStatus::Completed {
+            return refused("the story has landed");
+        }
+        if let Some(agents) = options.max_parallel {
+            check_parallel(agents)?;
+        }
+        let mut chosen: BTreeSet<u32> = BTreeSet::new();
+        for task in &options.tasks {
+            let ix = state.ix(task).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("the plan has no task `{task}`"),
+                )
+            })?;
+            chosen.insert(ix);
+        }
+        let missing = missing_dependencies(state, &chosen);
+        if !missing.is_empty() && !options.with_dependencies {
+            let names: Vec<&str> = missing
+                .iter()
+                .map(|ix| state.task(*ix).id.as_str())
+                .collect();
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!(
+                    "the chosen tasks depend on tasks that are not accepted yet: {}",
+                    names.join(", ")
+                ),
+            )
+            .with_help("choose them too, or say --with-dependencies"));
+        }
+        options.tasks = chosen
+            .union(&missing)
+            .map(|ix| state.task(*ix).id.clone())
+            .collect::<Vec<TaskId>>();
+        Ok(options)
+    }
+
+    async fn check_agents(&self, state: &State, accept: bool) -> Result<()> {
+        let open = state
+            .tasks
+            .iter()
+            .filter(|task| task.status() != TaskStatus::Completed);
+        let names: BTreeSet<&str> = open
+            .map(|task| task.agent.as_deref().unwrap_or(DEFAULT_AGENT))
+            .collect();
+        for name in names {
+            let agent = self.shop.agent(name)?;
+            let recorded = state.agents.get(name);
+            if recorded.is_some_and(|digest| *digest != agent.digest()) && !accept {
+                return Err(Error::new(
+                    ErrorKind::GateChanged,
+                    format!("agent `{name}` is defined differently than in the earlier run"),
+                )
+                .with_help("run with --accept-config to go on with the present definition"));
+            }
+            agent.preflight().await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses when a gate that stands in the way of a result is not what it was in the earlier run. A run that was interrupted
+    /// goes on with the gates it began with, so that a change cannot be accepted for it.
+    fn check_gates(&self, state: &State, accept: bool) -> Result<()> {
+        let is_interrupted = state.run.is_some();
+        for recorded in &state.gates {
+            // A run that begins takes the others as they are now.
+            if !recorded.required && !is_interrupted {
+                continue;
+            }
+            let present = self.shop.gate(&recorded.name)?.definition();
+            let changed = differences(recorded, &present);
+            if changed.is_empty() || !recorded.required || (accept && !is_interrupted) {
+                continue;
+            }
+            let what = format!(
+                "gate `{}` is not as in the earlier run: {}",
+                recorded.name,
+                changed.join(", ")
+            );
+            return Err(
+                Error::new(ErrorKind::GateChanged, what).with_help(if is_interrupted {
+                    "a run with the earlier gates was interrupted: finish it with them, or cancel it, first"
+                } else {
+                    "run with --accept-config; the accepted head is then judged anew"
+                }),
+            );
+        }
+        Ok(())
+    }
+
+    fn check_landing(&self, state: &State, options: &CompleteOptions) -> Result<()> {
+        if state.status == StoryStatus::Completed {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                "the story has landed already",
+            ));
+        }
+        if state.plan.is_none() {
+            return Err(Error::new(ErrorKind::Refused, "the story has no plan yet"));
+        }
+        if !options.merge {
+            return Ok(());
+        }
+        if state
+            .story
+            .as_ref()
+            .is_some_and(|story| story.target.is_none())
+        {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "HEAD was detached when the story was created, so there is no branch to land on",
+            )
+            .with_help("create the story with --target BRANCH"));
+        }
+        let judged = self
+            .shop
+            .gate_definitions()
+            .iter()
+            .any(|gate| gate.required && gate.judges(crate::model::GateSchedule::Final));
+        if !judged && !options.no_gates {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "no required gate judges the final result, so nothing shows that it may land",
+            )
+            .with_help("configure a gate, or say --no-gates to land without"));
+        }
+        Ok(())
+    }
+}
+
+/// The intents without an outcome as they were recorded: recovery needs to know when.
+fn open_intents(state: &State, events: &[Event]) -> Vec<Event> {
+    let open = state.outstanding();
+    open.iter()
+        .filter_map(|intent| {
+            let recorded = |event: &&Event| event.kind == intent.kind && event.task == intent.task;
+            events.iter().rev().find(recorded).cloned()
+        })
+        .collect()
+}
+
+/// What of a gate changed, for people.
+fn differences(old: &GateDefinition, new: &GateDefinition) -> Vec<&'static str> {
+    let parts = [
+        (old.digest != new.digest, "what it runs"),
+        (old.at != new.at, "when it judges"),
+        (old.required != new.required, "whether it is required"),
+        (old.flaky != new.flaky, "what green after red means"),
+        (old.timeout_ms != new.timeout_ms, "its time limit"),
+    ];
+    let changed = parts.into_iter().filter(|(changed, _)| *changed);
+    changed.map(|(_, part)| part).collect()
+}
+
+fn parse_fingerprint(text: &str) -> Option<Fingerprint> {
+    serde_json::from_str(text).ok()
+}
+
+/// Unaccepted tasks that the chosen ones wait for, directly or not.
+fn missing_dependencies(state: &State, chosen: &BTreeSet<u32>) -> BTreeSet<u32> {
+    let mut missing = BTreeSet::new();
+    let mut stack: Vec<u32> = chosen.iter().copied().collect();
+    while let Some(ix) = stack.pop() {
+        for dependency in &state.task(ix).dependencies {
+            let satisfied = matches!(
+                state.task(*dependency).status(),
+                TaskStatus::Completed | TaskStatus::Skipped
+            );
+            if !satisfied && !chosen.contains(dependency) && missing.insert(*dependency) {
+                stack.push(*dependency);
+            }
+        }
+    }
+    missing
+}

@@ -1,0 +1,259 @@
+//! Plan files and the answers of models.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Problem, Result};
+use crate::model::Plan;
+use crate::plan::{Place, Problems, refusal};
+
+use super::node::{MAX_INPUT, Node};
+use super::{json, plan_shape, yaml};
+
+const BOM: char = '\u{feff}';
+
+impl Plan {
+    /// Reads and validates a plan file in YAML or, where its name ends with `.json`, in JSON.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] and [`ErrorKind::Io`] for the file; otherwise as [`Plan::parse`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        let bytes = read(path)?;
+        let problems = Problems::of_file(Some(path.to_owned()));
+        match decode(&bytes) {
+            Ok(text) => parse(text, &name, problems),
+            Err(unreadable) => Err(unreadable.refuse(problems)),
+        }
+    }
+
+    /// Reads and validates the text of a plan file; `name` stands in messages and tells the format.
+    ///
+    /// Accepted are `{story, tasks}`, `{title, description, tasks}`, `{tasks, waves}` and a bare list of
+    /// tasks, keys in snake or camel case, ids as texts or numbers in their own spelling. Stated
+    /// waves are compared with the derived ones and never believed. A plan without a title is named after
+    /// the file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidPlan`] with every problem at once, each with line and column.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        parse(text, name, Problems::of_file(Some(PathBuf::from(name))))
+    }
+
+    /// Reads and validates the plan inside a model's answer: the first JSON list or object that holds
+    /// tasks, in a code fence or between sentences; otherwise a fenced or bare YAML document.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidPlan`] with every problem at once; lines count from the start of the answer.
+    pub fn from_answer(answer: &str, title: &str) -> Result<Self> {
+        let problems = Problems::of_file(None);
+        if let Err(unreadable) = check_size(answer.len()) {
+            return Err(unreadable.refuse(problems));
+        }
+        let (root, problems) = find_in_answer(answer, problems);
+        let Some(root) = root else {
+            return Err(refusal(problems));
+        };
+        let mut draft = plan_shape::draft(&root, problems);
+        if draft.title.trim().is_empty() {
+            title.clone_into(&mut draft.title);
+        }
+        draft.source = Some("a model's answer".to_owned());
+        draft.build()
+    }
+}
+
+fn parse(text: &str, name: &str, mut problems: Problems) -> Result<Plan> {
+    if let Err(unreadable) = check_size(text.len()) {
+        return Err(unreadable.refuse(problems));
+    }
+    let text = text.strip_prefix(BOM).unwrap_or(text);
+    let Some(root) = tree(text, name, &mut problems) else {
+        return Err(refusal(problems));
+    };
+    let mut draft = plan_shape::draft(&root, problems);
+    if draft.title.trim().is_empty() {
+        draft.title = title_of(name);
+    }
+    draft.source = Some(name.to_owned());
+    draft.build()
+}
+
+/// The file's name without its endings says what the plan is for when nothing else does.
+fn title_of(name: &str) -> String {
+    let stem = Path::new(name).file_stem().unwrap_or_default();
+    let stem = stem.to_string_lossy();
+    let title = stem.split('.').find(|part| !part.is_empty());
+    title.unwrap_or("plan").to_owned()
+}
+
+fn tree(text: &str, name: &str, problems: &mut Problems) -> Option<Node> {
+    let ending = Path::new(name).extension().unwrap_or_default();
+    let ending = ending.to_string_lossy().to_lowercase();
+    match ending.as_str() {
+        "json" => json::parse(text, problems),
+        "yaml" | "yml" => yaml::parse(text, problems),
+        _ if text.trim_start().starts_with(['{', '[']) => {
+            let mut json_problems = problems.fork();
+            let root = json::parse(text, &mut json_problems);
+            if root.is_none() {
+                let mut yaml_problems = problems.fork();
+                let root = yaml::parse(text, &mut yaml_problems);
+                // Both failed: the one that understood more of it has the better message.
+                if root.is_some() || yaml_problems.last_place() > json_problems.last_place() {
+                    *problems = yaml_problems;
+                    return root;
+                }
+            }
+            *problems = json_problems;
+            root
+        }
+        _ => yaml::parse(text, problems),
+    }
+}
+
+/// Fenced blocks that are tried as YAML.
+const MAX_FENCES: usize = 16;
+
+fn find_in_answer(answer: &str, problems: Problems) -> (Option<Node>, Problems) {
+    let fenced = fences(answer);
+    let everything = 0..answer.len();
+    let regions = if fenced.is_empty() {
+        std::slice::from_ref(&everything)
+    } else {
+        &fenced[..]
+    };
+    let mut best: Option<Problems> = None;
+    let mut from = json::Position::START;
+    for region in regions {
+        let text = &answer[..region.end];
+        from = json::skip_to(text, from, region.start);
+        loop {
+            let mut attempt = problems.fork();
+            // A value inside one that is broken is never taken: it would be a part of the plan only.
+            let (root, reached) = json::parse_next(text, from, &mut attempt);
+            if let Some(root) = root
+                && plan_shape::looks_like_plan(&root)
+            {
+                return (Some(root), attempt);
+            }
+            let last = best.as_ref().and_then(Problems::last_place);
+            if attempt.last_place() > last {
+                best = Some(attempt);
+            }
+            match reached {
+                Some(position) => from = position,
+                None => break,
+            }
+        }
+    }
+    for region in regions.iter().take(MAX_FENCES) {
+        let mut attempt = problems.fork();
+        let root = yaml::parse(&blanked(answer, region), &mut attempt);
+        if let Some(root) = root
+            && plan_shape::looks_like_plan(&root)
+        {
+            return (Some(root), attempt);
+        }
+    }
+    let failed = best.unwrap_or_else(|| {
+        let mut problems = problems;
+        let text = "the answer holds no list of tasks";
+        problems.push(Problem::error("no_plan", text), None);
+        problems
+    });
+    (None, failed)
+}
+
+/// The contents of the fenced code blocks.
+fn fences(answer: &str) -> Vec<std::ops::Range<usize>> {
+    let mut found = Vec::new();
+    let mut open = None;
+    let mut offset = 0;
+    for line in answer.split_inclusive('\n') {
+        let end = offset + line.len();
+        if line.trim_start().starts_with("```") {
+            match open.take() {
+                None => open = Some(end),
+                Some(start) => found.push(start..offset),
+            }
+        }
+        offset = end;
+    }
+    found.extend(open.map(|start| start..answer.len()));
+    found
+}
+
+/// The answer with everything outside the region blank, so that places stay true.
+fn blanked(answer: &str, region: &std::ops::Range<usize>) -> String {
+    let blank = |text: &str| -> String {
+        text.chars()
+            .map(|c| if c == '\n' { '\n' } else { ' ' })
+            .collect()
+    };
+    let mut text = blank(&answer[..region.start]);
+    text.push_str(&answer[region.clone()]);
+    text
+}
+
+/// What is wrong with an input that cannot even be parsed.
+struct Unreadable(Box<Problem>, Option<Place>);
+
+impl Unreadable {
+    fn refuse(self, mut problems: Problems) -> Error {
+        problems.push(*self.0, self.1);
+        refusal(problems)
+    }
+}
+
+fn check_size(bytes: usize) -> Result<(), Unreadable> {
+    if bytes <= MAX_INPUT {
+        return Ok(());
+    }
+    let limit = MAX_INPUT / (1024 * 1024);
+    let text = format!("a plan may have {limit} MiB; this is larger");
+    let problem = Problem::error("too_large", text);
+    Err(Unreadable(Box::new(problem), None))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => Error::new(
+            ErrorKind::NotFound,
+            format!("the plan {} does not exist", path.display()),
+        )
+        .with_source(error),
+        _ => Error::io("read the plan", path, error),
+    };
+    let mut bytes = Vec::new();
+    File::open(path)
+        .map_err(failed)?
+        .take(MAX_INPUT as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    Ok(bytes)
+}
+
+fn decode(bytes: &[u8]) -> Result<&str, Unreadable> {
+    check_size(bytes.len())?;
+    let error = match std::str::from_utf8(bytes) {
+        Ok(text) => return Ok(text),
+        Err(error) => error,
+    };
+    let problem = Problem::error("invalid_utf8", "the file is not encoded in UTF-8");
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        let problem = problem.help("it is UTF-16; save it as UTF-8");
+        return Err(Unreadable(Box::new(problem), None));
+    }
+    let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+    let valid = valid.strip_prefix(BOM).unwrap_or(&valid);
+    let line = valid.matches('\n').count() + 1;
+    let column = valid.chars().rev().take_while(|&c| c != '\n').count() + 1;
+    let at = Place {
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        column: u32::try_from(column).unwrap_or(u32::MAX),
+    };
+    Err(Unreadable(Box::new(problem), Some(at)))
+}
