@@ -129,6 +129,17 @@ impl Error {
         self
     }
 
+    /// The same for another listener. The cause is not told twice.
+    pub(crate) fn told_again(&self) -> Self {
+        Self(Box::new(Inner {
+            kind: self.0.kind,
+            message: self.0.message.clone(),
+            help: self.0.help.clone(),
+            problems: self.0.problems.clone(),
+            source: None,
+        }))
+    }
+
     /// The kind, for programs.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -147,6 +158,41 @@ impl Error {
     /// The cause, where there is one.
     pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         self.0.source.as_deref()
+    }
+}
+
+/// `{kind, message, help?, problems, file?, line?, column?}`, the place being that of the first problem that has one.
+impl Serialize for Error {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Told<'a> {
+            kind: ErrorKind,
+            message: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            help: Option<&'a str>,
+            problems: &'a [Problem],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            file: Option<&'a Path>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            line: Option<u32>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            column: Option<u32>,
+        }
+        let place = self
+            .problems()
+            .iter()
+            .find(|problem| problem.line.is_some());
+        let place = place.or(self.problems().first());
+        Told {
+            kind: self.kind(),
+            message: &self.0.message,
+            help: self.help(),
+            problems: self.problems(),
+            file: place.and_then(|problem| problem.file.as_deref()),
+            line: place.and_then(|problem| problem.line),
+            column: place.and_then(|problem| problem.column),
+        }
+        .serialize(serializer)
     }
 }
 

@@ -218,6 +218,29 @@ impl HostQueue {
         }
     }
 
+    /// Takes the next job, if one waits.
+    pub fn try_next_job(&self) -> Option<HostJob> {
+        self.take().flatten()
+    }
+
+    /// Waits until a job waits, without taking it: ask again once [`try_next_job`](Self::try_next_job) finds none. `false` once the
+    /// queue is closed. Cancel safe.
+    pub async fn job_waits(&self) -> bool {
+        loop {
+            let changed = self.shared.changed.notified();
+            {
+                let state = self.state();
+                if !state.waiting.is_empty() {
+                    return true;
+                }
+                if state.closed {
+                    return false;
+                }
+            }
+            changed.await;
+        }
+    }
+
     /// Reports a line of output of a job, for whoever watches and for the log.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod agent;
 #[doc(hidden)]
 pub mod bench;
 mod digest;
+pub mod embed;
 mod engine;
 mod error;
 mod gate;
@@ -46,7 +47,8 @@ pub use model::{
     StoryTask, TaskId, TaskStatus, TestCounts, Usage, Verb, Wave,
 };
 pub use orchestrator::{
-    DoctorCheck, DoctorReport, Orchestrator, OrchestratorBuilder, Run, RunEvent,
+    DoctorCheck, DoctorReport, Orchestrator, OrchestratorBuilder, Run, RunControl, RunEvent,
+    RunEvents,
 };
 pub use prompt::{
     PromptAttempt, PromptDependency, PromptInput, PromptStory, PromptTask, Prompts, RedactStream,
@@ -56,5 +58,5 @@ pub use source::plan_schema;
 pub use store::{InboxMessage, Lease, MemoryStore, SqliteStore, StoryStore, StorySummary};
 pub use view::{
     AgentCounts, FailedTask, GateLine, GateWord, Report, Salvaged, StatusView, Story, TaskLine,
-    dot, mermaid,
+    dot, mermaid, svg,
 };

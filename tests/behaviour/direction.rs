@@ -7,8 +7,8 @@ use std::path::Path;
 
 use source::{Module, Tree};
 
-/// What a part may use, besides itself. Nothing else may use `view`, `bench`, `orchestrator`, `testing` and the crate's
-/// root.
+/// What a part may use, besides itself. Nothing else may use `view`, `bench`, `embed`, `orchestrator`, `testing` and the
+/// crate's root.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("digest", &[]),
@@ -63,7 +63,7 @@ const IMPLEMENTATION: &[&str] = &[
 const RECOVERY: [&str; 3] = ["ProcessIdentity", "reap", "reap_marker"];
 
 /// Parts that may use everything.
-const ABOVE: [&str; 4] = ["bench", "lib", "orchestrator", "testing"];
+const ABOVE: [&str; 5] = ["bench", "embed", "lib", "orchestrator", "testing"];
 
 /// The part that a module belongs to.
 fn part(module: &[String]) -> String {

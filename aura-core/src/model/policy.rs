@@ -114,7 +114,7 @@ pub struct AgentDefinition {
 
 /// What one call of `run` asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RunOptions {
     /// Agents at once; the policy's number where absent.
@@ -189,7 +189,7 @@ impl RunOptions {
 
 /// What one call of `complete` asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CompleteOptions {
     /// Move the target branch.

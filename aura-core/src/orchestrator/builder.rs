@@ -39,8 +39,14 @@ impl OrchestratorBuilder {
 
     /// Registers an agent under a name. Tasks that name no agent go to the one called `default`.
     #[must_use]
-    pub fn agent(mut self, name: impl Into<String>, agent: impl AgentBackend + 'static) -> Self {
-        self.agents.insert(name.into(), Arc::new(agent));
+    pub fn agent(self, name: impl Into<String>, agent: impl AgentBackend + 'static) -> Self {
+        self.shared_agent(name, Arc::new(agent))
+    }
+
+    /// Registers an agent that is shared with others, or whose type is not known.
+    #[must_use]
+    pub fn shared_agent(mut self, name: impl Into<String>, agent: Arc<dyn AgentBackend>) -> Self {
+        self.agents.insert(name.into(), agent);
         self
     }
 

@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 pub use builder::OrchestratorBuilder;
 pub use doctor::{DoctorCheck, DoctorReport};
-pub use handle::{Run, RunEvent};
+pub use handle::{Run, RunControl, RunEvent, RunEvents};
 
 use crate::engine::Workshop;
 use crate::engine::state::State;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Event, StoryId};
+use crate::model::{Event, Plan, StoryId};
 use crate::store::StoryStore;
 use crate::view::{Report, StatusView, Story};
 use jiff::Timestamp;
@@ -99,6 +99,16 @@ impl Orchestrator {
     pub async fn story(&self, story: StoryId) -> Result<Story> {
         let (state, events) = self.load(story).await?;
         Story::of(&state, &events).ok_or_else(|| damaged(story))
+    }
+
+    /// The plan of a story. Cancel safe.
+    ///
+    /// # Errors
+    /// `Refused` when it has none yet.
+    pub async fn plan(&self, story: StoryId) -> Result<Plan> {
+        let (state, _) = self.load(story).await?;
+        let none = || Error::new(ErrorKind::Refused, "the story has no plan yet");
+        state.plan.map(Arc::unwrap_or_clone).ok_or_else(none)
     }
 
     /// Where a story is, for people and programs that look often. Cancel safe.

@@ -183,7 +183,7 @@ async fn a_plan_becomes_merged_work() {
         git(&path, &["rev-parse", "HEAD"])
     );
 
-    let mut landing = aura
+    let landing = aura
         .complete(story, CompleteOptions::default().merge(true))
         .await
         .expect("started");

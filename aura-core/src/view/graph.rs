@@ -89,10 +89,10 @@ impl Lines {
     }
 }
 
-type Nodes<'a> = Vec<(usize, &'a StoryTask)>;
+pub(super) type Nodes<'a> = Vec<(usize, &'a StoryTask)>;
 
 /// The waves that have tasks, each with its tasks and their places in the plan.
-fn waves(plan: &Plan) -> Vec<(usize, Nodes<'_>)> {
+pub(super) fn waves(plan: &Plan) -> Vec<(usize, Nodes<'_>)> {
     let mut waves: std::collections::BTreeMap<usize, Nodes<'_>> = std::collections::BTreeMap::new();
     for (node, task) in plan.tasks.iter().enumerate() {
         waves.entry(task.wave).or_default().push((node, task));
@@ -100,15 +100,15 @@ fn waves(plan: &Plan) -> Vec<(usize, Nodes<'_>)> {
     waves.into_iter().collect()
 }
 
-struct Arrow<'a> {
-    from: usize,
-    to: usize,
-    added: bool,
-    why: &'a str,
+pub(super) struct Arrow<'a> {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) added: bool,
+    pub(super) why: &'a str,
 }
 
 /// Declared edges in plan order, then added ones that are not declared as well.
-fn edges(plan: &Plan) -> Vec<Arrow<'_>> {
+pub(super) fn edges(plan: &Plan) -> Vec<Arrow<'_>> {
     let tasks = plan.tasks.iter().enumerate();
     let nodes: HashMap<&TaskId, usize> =
         tasks.clone().map(|(node, task)| (&task.id, node)).collect();
@@ -168,7 +168,7 @@ const fn is_invisible(c: char) -> bool {
     )
 }
 
-fn visible(text: &str) -> impl Iterator<Item = char> {
+pub(super) fn visible(text: &str) -> impl Iterator<Item = char> {
     text.chars()
         .filter(|c| !is_invisible(*c))
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -196,7 +196,7 @@ fn dot_text(text: &str) -> String {
     })
 }
 
-const fn word(status: TaskStatus) -> &'static str {
+pub(super) const fn word(status: TaskStatus) -> &'static str {
     match status {
         TaskStatus::Pending => "pending",
         TaskStatus::Queued => "queued",
@@ -211,7 +211,7 @@ const fn word(status: TaskStatus) -> &'static str {
 }
 
 /// Fill and outline.
-const fn colours(status: TaskStatus) -> (&'static str, &'static str) {
+pub(super) const fn colours(status: TaskStatus) -> (&'static str, &'static str) {
     match status {
         TaskStatus::Pending => ("#f3f4f6", "#9ca3af"),
         TaskStatus::Queued => ("#e5e7eb", "#6b7280"),

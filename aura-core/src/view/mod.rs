@@ -10,8 +10,10 @@ mod report;
 mod schedule;
 mod status;
 mod story;
+mod svg;
 
 pub use graph::{dot, mermaid};
 pub use report::{FailedTask, Report, Salvaged};
 pub use status::{AgentCounts, GateLine, GateWord, StatusView, TaskLine};
 pub use story::Story;
+pub use svg::svg;

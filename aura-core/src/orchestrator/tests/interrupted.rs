@@ -158,7 +158,7 @@ fn what_a_gate_left_is_stopped_before_it_judges_again() {
     let gate = ConfiguredGate::new("g", Arc::new(after));
     runtime().block_on(async {
         let aura = open(&path, &store, Plain, [gate]).await;
-        let mut run = aura.run(id, RunOptions::default()).await.expect("taken up");
+        let run = aura.run(id, RunOptions::default()).await.expect("taken up");
         run.finished().await.expect("finished");
         let (state, events) = aura.load(id).await.expect("loaded");
         assert_eq!(state.status, StoryStatus::ReadyToComplete, "{events:#?}");

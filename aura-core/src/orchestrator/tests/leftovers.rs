@@ -81,11 +81,11 @@ async fn a_landed_story_is_cleaned_up_when_it_is_asked_for_and_keeps_what_was_no
     };
     let spec = story(&["good", "bad"]).policy(policy);
     let id = aura.create_story(spec).await.expect("created");
-    let mut run = aura.run(id, RunOptions::default()).await.expect("started");
+    let run = aura.run(id, RunOptions::default()).await.expect("started");
     run.finished().await.expect("finished");
 
     let land = CompleteOptions::default().merge(true).partial(true);
-    let mut run = aura.complete(id, land.clone()).await.expect("started");
+    let run = aura.complete(id, land.clone()).await.expect("started");
     run.finished().await.expect("finished");
     let status = aura.status(id).await.expect("read").status;
     assert_eq!(status, StoryStatus::Completed);
@@ -148,7 +148,7 @@ async fn locks_that_a_killed_process_left_on_the_storys_refs_are_no_obstacle() {
         std::fs::create_dir_all(lock.parent().expect("a directory")).expect("created");
         std::fs::write(lock, "").expect("written");
     }
-    let mut run = aura.run(id, RunOptions::default()).await.expect("started");
+    let run = aura.run(id, RunOptions::default()).await.expect("started");
     run.finished().await.expect("finished");
     let status = aura.status(id).await.expect("read").status;
     assert_eq!(status, StoryStatus::ReadyToComplete);

@@ -57,7 +57,7 @@ async fn a_cancel_ends_the_wait_for_a_directory_that_nobody_lets_go() {
         let gates = [ConfiguredGate::new("clinging", Arc::new(gate))];
         let aura = open(&path, &store, Plain, gates).await;
         let id = aura.create_story(story(&["a"])).await.expect("created");
-        let mut run = aura.run(id, RunOptions::default()).await.expect("started");
+        let run = aura.run(id, RunOptions::default()).await.expect("started");
         waited_for.acquire().await.expect("open").forget();
         run.cancel().await.expect("accepted");
         run.finished().await.expect("finished");
@@ -111,7 +111,7 @@ async fn a_failure_of_aura_lets_what_runs_finish() {
         .create_story(story(&["a", "b"]))
         .await
         .expect("created");
-    let mut run = aura.run(id, RunOptions::default()).await.expect("started");
+    let run = aura.run(id, RunOptions::default()).await.expect("started");
     let error = run.finished().await.expect_err("the failure is told");
     assert_eq!(error.kind(), ErrorKind::Internal);
     let (_, events) = aura.load(id).await.expect("loaded");
@@ -123,7 +123,7 @@ async fn a_failure_of_aura_lets_what_runs_finish() {
     assert_eq!(exited, ["b"], "its end is recorded");
 
     let aura = open(&path, &store, Plain, []).await;
-    let mut run = aura.run(id, RunOptions::default()).await.expect("taken up");
+    let run = aura.run(id, RunOptions::default()).await.expect("taken up");
     run.finished().await.expect("finished");
     let (state, events) = aura.load(id).await.expect("loaded");
     assert_eq!(state.status, StoryStatus::ReadyToComplete);
@@ -162,7 +162,7 @@ async fn an_agent_that_leaves_its_workspace_is_told_of_although_nothing_is_accep
     let store: Arc<dyn StoryStore> = Arc::new(MemoryStore::new());
     let aura = open(&path, &store, Straying(path.clone()), []).await;
     let id = aura.create_story(story(&["a"])).await.expect("created");
-    let mut run = aura.run(id, RunOptions::default()).await.expect("started");
+    let run = aura.run(id, RunOptions::default()).await.expect("started");
     run.finished().await.expect("finished");
     let (_, events) = aura.load(id).await.expect("loaded");
     let warned = events.iter().any(|event| {

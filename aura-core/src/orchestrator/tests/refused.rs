@@ -52,7 +52,7 @@ async fn a_required_gate_may_not_change_in_silence() {
     let store: Arc<dyn StoryStore> = Arc::new(MemoryStore::new());
     let aura = open(&path, &store, Plain, [gate()]).await;
     let id = aura.create_story(story(&["a"])).await.expect("created");
-    let mut run = aura.run(id, RunOptions::default()).await.expect("started");
+    let run = aura.run(id, RunOptions::default()).await.expect("started");
     run.finished().await.expect("finished");
     for (gates, kind) in changes() {
         let aura = open(&path, &store, Plain, gates).await;
@@ -72,7 +72,7 @@ async fn a_required_gate_may_not_change_in_silence() {
     )
     .await;
     let options = RunOptions::default().accept_config(true);
-    let mut run = aura.run(id, options).await.expect("accepted");
+    let run = aura.run(id, options).await.expect("accepted");
     run.finished().await.expect("finished");
 }
 
@@ -93,7 +93,7 @@ fn an_interrupted_run_goes_on_only_with_the_gates_it_began_with() {
             }
         }
         let aura = open(&path, &store, Plain, [gate()]).await;
-        let mut run = aura.run(id, RunOptions::default()).await.expect("taken up");
+        let run = aura.run(id, RunOptions::default()).await.expect("taken up");
         run.finished().await.expect("finished");
         let status = aura.status(id).await.expect("read").status;
         assert_eq!(status, StoryStatus::ReadyToComplete);
@@ -108,16 +108,16 @@ async fn a_story_branch_that_is_checked_out_is_moved_when_it_no_longer_is() {
     let id = aura.create_story(story(&["a"])).await.expect("created");
     let branch = aura.story(id).await.expect("read").branch;
     git(&path, &["switch", "--quiet", &branch]);
-    let mut run = aura.run(id, RunOptions::default()).await.expect("started");
+    let run = aura.run(id, RunOptions::default()).await.expect("started");
     let report = run.wait().await.expect("finished");
     let why = report.reason.expect("a reason");
     assert!(why.contains("switch --detach"), "{why}");
     // It is told again, and nothing gets worse.
-    let mut run = aura.run(id, RunOptions::default()).await.expect("started");
+    let run = aura.run(id, RunOptions::default()).await.expect("started");
     run.finished().await.expect("finished");
 
     git(&path, &["switch", "--quiet", "main"]);
-    let mut run = aura.run(id, RunOptions::default()).await.expect("started");
+    let run = aura.run(id, RunOptions::default()).await.expect("started");
     run.finished().await.expect("finished");
     let status = aura.status(id).await.expect("read").status;
     assert_eq!(status, StoryStatus::ReadyToComplete);
@@ -147,7 +147,7 @@ async fn a_story_branch_that_somebody_moved_is_refused_until_it_is_restored() {
     let keep = format!("refs/aura/keep/{id}");
     git(&path, &["update-ref", &keep, "main"]);
     let options = RunOptions::default().restore_branch(true);
-    let mut run = aura.run(id, options).await.expect("restored");
+    let run = aura.run(id, options).await.expect("restored");
     run.finished().await.expect("finished");
     assert_eq!(
         git(&path, &["rev-parse", &keep]),

@@ -1,0 +1,165 @@
+//! How an orchestrator is opened from another language.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::agent::AgentBackend;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gate::{ConfiguredGate, Gate};
+use crate::host::HostQueue;
+use crate::model::{FlakyPolicy, GateSchedule};
+use crate::orchestrator::Orchestrator;
+use crate::prompt::Prompts;
+use crate::store::MemoryStore;
+use crate::{agents, gates};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OpenOptions {
+    path: PathBuf,
+    #[serde(default)]
+    agents: BTreeMap<String, AgentOptions>,
+    #[serde(default)]
+    gates: Vec<GateOptions>,
+    #[serde(default)]
+    detect_gates: bool,
+    #[serde(default)]
+    store: StoreKind,
+    prompt_template: Option<String>,
+    workspace_root: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+enum StoreKind {
+    #[default]
+    Sqlite,
+    Memory,
+}
+
+/// A program, or something that the host does.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AgentOptions {
+    command: Option<Vec<String>>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    env_allow: Vec<String>,
+    #[serde(default)]
+    sandbox: Vec<String>,
+    host: Option<HostOptions>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GateOptions {
+    name: String,
+    command: Option<Vec<String>>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(default)]
+    env_allow: Vec<String>,
+    #[serde(default)]
+    sandbox: Vec<String>,
+    host: Option<HostOptions>,
+    at: Option<Vec<GateSchedule>>,
+    required: Option<bool>,
+    flaky: Option<FlakyPolicy>,
+    timeout_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HostOptions {
+    /// Changes when what the host does changes.
+    #[serde(default)]
+    version: String,
+}
+
+/// Opens a repository whose host agents and gates find their jobs in the queue.
+pub(super) async fn open(options: OpenOptions, queue: &HostQueue) -> Result<Orchestrator> {
+    let mut builder = Orchestrator::builder(options.path).detect_gates(options.detect_gates);
+    for (name, agent) in options.agents {
+        let made = agent.make(&name, queue)?;
+        builder = builder.shared_agent(name, made);
+    }
+    for gate in options.gates {
+        builder = builder.gate(gate.make(queue)?);
+    }
+    if matches!(options.store, StoreKind::Memory) {
+        builder = builder.store(Arc::new(MemoryStore::new()));
+    }
+    if let Some(template) = options.prompt_template {
+        builder = builder.prompts(Prompts::with_template(&template)?);
+    }
+    if let Some(root) = options.workspace_root {
+        builder = builder.workspace_root(root);
+    }
+    builder.open().await
+}
+
+impl AgentOptions {
+    fn make(self, name: &str, queue: &HostQueue) -> Result<Arc<dyn AgentBackend>> {
+        match (self.command, self.host) {
+            (Some(command), None) => {
+                let agent = agents::command(command)
+                    .env_allow(self.env_allow)
+                    .sandbox(self.sandbox);
+                let agent = self
+                    .env
+                    .into_iter()
+                    .fold(agent, |agent, (name, value)| agent.env(name, value));
+                Ok(Arc::new(agent))
+            }
+            (None, Some(host)) => Ok(Arc::new(agents::host(queue, name, host.version))),
+            _ => Err(one_of("agent", name)),
+        }
+    }
+}
+
+impl GateOptions {
+    fn make(self, queue: &HostQueue) -> Result<ConfiguredGate> {
+        let name = self.name;
+        let gate: Arc<dyn Gate> = match (self.command, self.host) {
+            (Some(command), None) => {
+                let gate = gates::CommandGate::new(command)
+                    .env_allow(self.env_allow)
+                    .sandbox(self.sandbox);
+                Arc::new(
+                    self.env
+                        .into_iter()
+                        .fold(gate, |gate, (name, value)| gate.env(name, value)),
+                )
+            }
+            (None, Some(host)) => Arc::new(gates::HostGate::new(queue, &name, host.version)),
+            _ => return Err(one_of("gate", &name)),
+        };
+        let mut gate = ConfiguredGate::new(name, gate);
+        if let Some(at) = self.at {
+            gate = gate.at(at);
+        }
+        if let Some(required) = self.required {
+            gate = gate.required(required);
+        }
+        if let Some(flaky) = self.flaky {
+            gate = gate.flaky(flaky);
+        }
+        if let Some(timeout) = self.timeout_ms {
+            gate = gate.timeout(Duration::from_millis(timeout));
+        }
+        Ok(gate)
+    }
+}
+
+fn one_of(what: &str, name: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidInput,
+        format!("the {what} `{name}` has to be either a command or a function of the host"),
+    )
+    .with_help("give a list with a program and its arguments, or an object with a method `run`")
+}
