@@ -2,6 +2,7 @@
 //! is listed, and a listed one without a sample fails.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -464,6 +465,37 @@ fn every_event_round_trips() {
             assert_eq!(back, event, "{text}");
         }
     }
+}
+
+/// What subscribers can be told, each form of it once: the types of other languages are checked against this file.
+#[test]
+fn the_samples_for_other_languages_are_up_to_date() {
+    let durable = samples().into_iter().filter(|kind| !kind.is_internal());
+    let durable = durable.map(|kind| serde_json::to_value(envelope(kind, true)).unwrap());
+    let progress = [
+        Progress::AgentOutput {
+            task: "1.1".into(),
+            line: "reading".into(),
+        },
+        Progress::GateOutput {
+            gate: "test".into(),
+            at: GatePoint::Candidate,
+            line: "ok".into(),
+        },
+    ];
+    let progress = progress.map(|line| serde_json::to_value(line).unwrap());
+    let told: Vec<Value> = durable.chain(progress).collect();
+    let expected = serde_json::to_string_pretty(&told).unwrap() + "\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/samples/events.json");
+    if std::env::var_os("AURA_UPDATE_SAMPLES").is_some() {
+        std::fs::write(&path, &expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "set AURA_UPDATE_SAMPLES=1 to write {}",
+        path.display()
+    );
 }
 
 #[test]
