@@ -281,7 +281,7 @@ async fn a_retry_that_conflicts_with_the_accepted_head_starts_as_a_repair() {
         ..quick()
     };
     let story = story(&aura, &["b", "a"], policy).await;
-    let mut handle = aura
+    let handle = aura
         .run(story, RunOptions::default())
         .await
         .expect("started");

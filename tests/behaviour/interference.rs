@@ -30,7 +30,7 @@ async fn a_collected_repository_and_a_deleted_branch_cost_nothing() {
             .git(["reflog", "expire", "--expire=now", "--all"]);
         world.repo.git(["gc", "--quiet", "--prune=now"]);
     };
-    let mut handle = aura
+    let handle = aura
         .run(story, RunOptions::default())
         .await
         .expect("started");
@@ -53,7 +53,7 @@ async fn a_collected_repository_and_a_deleted_branch_cost_nothing() {
         );
     }
     collect();
-    let mut landing = aura.complete(story, merge()).await.expect("started");
+    let landing = aura.complete(story, merge()).await.expect("started");
     assert_eq!(
         landing.wait().await.expect("finished").outcome,
         RunOutcome::Completed
@@ -69,7 +69,7 @@ async fn a_story_branch_that_somebody_moved_pauses_and_is_put_back_when_asked() 
     let story = story(&aura, &["a"], quick()).await;
     let branch = aura.story(story).await.expect("the story").branch;
     let reference = format!("refs/heads/{branch}");
-    let mut handle = aura
+    let handle = aura
         .run(story, RunOptions::default())
         .await
         .expect("started");
@@ -116,7 +116,7 @@ async fn settings_that_changed_meanwhile_are_not_acted_on_until_they_are_accepte
     let mut hold = world.agent.barrier("hold");
     let aura = world.open([world.gate("check", "exit 0")]).await;
     let story = story(&aura, &["a", "b: a"], quick()).await;
-    let mut handle = aura
+    let handle = aura
         .run(story, RunOptions::default().one_wave(true))
         .await
         .expect("started");
@@ -138,14 +138,14 @@ async fn settings_that_changed_meanwhile_are_not_acted_on_until_they_are_accepte
     assert_eq!(error.kind(), ErrorKind::ForeignChange);
     assert!(error.to_string().contains("config"), "{error}");
     let options = RunOptions::default().accept_repo_changes(true);
-    let mut handle = aura.run(story, options).await.expect("started");
+    let handle = aura.run(story, options).await.expect("started");
     arrivals(&mut hold, 1).await;
     hold.release();
     assert_eq!(
         handle.wait().await.expect("finished").outcome,
         RunOutcome::ReadyToComplete
     );
-    let mut landing = aura.complete(story, merge()).await.expect("started");
+    let landing = aura.complete(story, merge()).await.expect("started");
     assert_eq!(
         landing.wait().await.expect("finished").outcome,
         RunOutcome::Completed
@@ -164,13 +164,13 @@ async fn a_landing_parks_when_the_settings_changed_since_the_run() {
     std::fs::create_dir_all(hook.parent().expect("a directory")).expect("created");
     std::fs::write(&hook, format!("#!/bin/sh\ntouch {}\n", canary.display())).expect("written");
     let before = world.repo.snapshot();
-    let mut landing = aura.complete(story, merge()).await.expect("started");
+    let landing = aura.complete(story, merge()).await.expect("started");
     let report = landing.wait().await.expect("finished");
     assert_eq!(report.outcome, RunOutcome::ReadyToComplete);
     assert!(reason(&aura, story).await.contains("hooks"));
     before.assert_unchanged(&world.repo.snapshot());
     std::fs::remove_file(&hook).expect("removed");
-    let mut landing = aura.complete(story, merge()).await.expect("started");
+    let landing = aura.complete(story, merge()).await.expect("started");
     assert_eq!(
         landing.wait().await.expect("finished").outcome,
         RunOutcome::Completed
@@ -194,7 +194,7 @@ async fn stories_run_side_by_side_and_land_one_after_the_other() {
     assert_eq!(left.outcome, RunOutcome::ReadyToComplete);
     assert_eq!(right.outcome, RunOutcome::ReadyToComplete);
     for (aura, story) in [(&second, two), (&first, one)] {
-        let mut landing = aura.complete(story, merge()).await.expect("started");
+        let landing = aura.complete(story, merge()).await.expect("started");
         assert_eq!(
             landing.wait().await.expect("finished").outcome,
             RunOutcome::Completed

@@ -201,7 +201,7 @@ pub(crate) async fn run(aura: &Orchestrator, story: StoryId) -> Report {
 }
 
 pub(crate) async fn run_with(aura: &Orchestrator, story: StoryId, options: RunOptions) -> Report {
-    let mut run = aura.run(story, options).await.expect("started");
+    let run = aura.run(story, options).await.expect("started");
     run.wait().await.expect("finished")
 }
 

@@ -17,7 +17,7 @@ fn merge() -> CompleteOptions {
 }
 
 async fn complete(aura: &Orchestrator, story: StoryId, options: CompleteOptions) -> Report {
-    let mut landing = aura.complete(story, options).await.expect("started");
+    let landing = aura.complete(story, options).await.expect("started");
     landing.wait().await.expect("finished")
 }
 

@@ -55,7 +55,7 @@ async fn a_cancel_during_the_final_gates_of_a_landing_leaves_it_ready() {
     world.repo.write("user.txt", "user\n");
     let main = world.repo.commit("user");
     let merge = || CompleteOptions::default().merge(true);
-    let mut landing = aura.complete(story, merge()).await.expect("started");
+    let landing = aura.complete(story, merge()).await.expect("started");
     arrivals(&mut waiting, 1).await;
     waiting.release();
     landing.cancel().await.expect("cancelled");
@@ -65,7 +65,7 @@ async fn a_cancel_during_the_final_gates_of_a_landing_leaves_it_ready() {
         (RunOutcome::ReadyToComplete, Some("cancelled"))
     );
     assert_eq!(world.repo.head(), main);
-    let mut landing = aura.complete(story, merge()).await.expect("started");
+    let landing = aura.complete(story, merge()).await.expect("started");
     let report = landing.wait().await.expect("finished");
     assert_eq!((report.outcome, last.runs()), (RunOutcome::Completed, 3));
     assert_eq!(world.repo.read("a.txt"), "a\n");
@@ -148,7 +148,7 @@ async fn a_cancel_after_the_target_began_to_move_is_refused_and_the_landing_fini
     let story = story(&aura, &["a"], quick()).await;
     run(&aura, story).await;
     let merge = CompleteOptions::default().merge(true);
-    let mut landing = aura.complete(story, merge).await.expect("started");
+    let landing = aura.complete(story, merge).await.expect("started");
     store.reached.notified().await;
     // The request is there before the writer goes on, and is answered before anything else.
     let (cancelled, ()) = tokio::join!(landing.cancel(), async {
@@ -174,7 +174,7 @@ async fn a_landing_can_not_be_asked_for_twice_at_once() {
     let story = story(&aura, &["a"], quick()).await;
     run(&aura, story).await;
     let merge = || CompleteOptions::default().merge(true);
-    let mut landing = aura.complete(story, merge()).await.expect("started");
+    let landing = aura.complete(story, merge()).await.expect("started");
     happened(&aura, story, is_started_final).await;
     match aura.complete(story, merge()).await {
         Err(error) => assert!(

@@ -21,6 +21,7 @@ mod landing;
 mod landing_steered;
 #[cfg(unix)]
 mod options;
+mod parity;
 #[cfg(unix)]
 mod prompts;
 mod repository;

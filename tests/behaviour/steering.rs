@@ -33,7 +33,7 @@ async fn a_pause_lets_gates_and_integration_finish() {
     let (check, mut waiting) = ScriptedGate::waiting("check");
     let aura = world.open([check.gate()]).await;
     let story = story(&aura, &["a", "b: a"], quick()).await;
-    let mut handle = aura.run(story, options()).await.expect("started");
+    let handle = aura.run(story, options()).await.expect("started");
     arrivals(&mut waiting, 1).await;
     handle.pause().await.expect("paused");
     let twice = handle.pause().await.expect_err("refused");
@@ -50,7 +50,7 @@ async fn a_pause_lets_gates_and_integration_finish() {
     );
     assert_eq!(world.agent.starts_of("b"), 0);
 
-    let mut handle = aura.run(story, options()).await.expect("started");
+    let handle = aura.run(story, options()).await.expect("started");
     for _ in 0..2 {
         arrivals(&mut waiting, 1).await;
         waiting.release();
@@ -66,7 +66,7 @@ async fn a_pause_is_taken_back_before_it_comes_into_force() {
     let mut hold = world.agent.barrier("hold");
     let aura = world.open([world.gate("check", "exit 0")]).await;
     let story = story(&aura, &["a", "b: a"], quick()).await;
-    let mut handle = aura.run(story, options()).await.expect("started");
+    let handle = aura.run(story, options()).await.expect("started");
     arrivals(&mut hold, 1).await;
     handle.pause().await.expect("paused");
     handle.resume().await.expect("resumed");
@@ -108,7 +108,7 @@ async fn a_cancel_stops_agents_keeps_their_edits_and_what_is_accepted() {
         ..quick()
     };
     let story = story(&aura, &["a", "b: a", "c: b"], policy).await;
-    let mut handle = aura.run(story, options()).await.expect("started");
+    let handle = aura.run(story, options()).await.expect("started");
     arrivals(&mut hold, 1).await;
     hold.release();
     handle.cancel().await.expect("cancelled");
@@ -172,7 +172,7 @@ async fn another_handle_is_told_who_runs_the_story_and_steers_it() {
         ..quick()
     };
     let story = story(&aura, &["a", "b", "c: b"], policy).await;
-    let mut handle = aura.run(story, options()).await.expect("started");
+    let handle = aura.run(story, options()).await.expect("started");
     arrivals(&mut hold, 1).await;
     happened(&aura, story, |event| {
         matches!(event.kind, EventKind::TaskBlocked { .. })
@@ -228,7 +228,7 @@ async fn another_handle_cancels_a_run() {
     let mut hold = world.agent.barrier("hold");
     let aura = world.open([world.gate("check", "exit 0")]).await;
     let story = story(&aura, &["a", "b"], quick()).await;
-    let mut handle = aura.run(story, options()).await.expect("started");
+    let handle = aura.run(story, options()).await.expect("started");
     arrivals(&mut hold, 2).await;
     let other = world.open([world.gate("check", "exit 0")]).await;
     other

@@ -15,6 +15,8 @@ pub const FUNCTIONS: &[&str] = &[
     "plan_new",
     "plan_parse",
     "plan_load",
+    "plan_from_answer",
+    "plan_to_yaml",
     "plan_graph",
     "plan_schema",
     "detect_gates",
@@ -61,8 +63,21 @@ struct Parse {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct FromAnswer {
+    answer: String,
+    title: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Load {
     path: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ToYaml {
+    plan: Plan,
 }
 
 #[derive(Deserialize)]
@@ -76,8 +91,8 @@ struct Graph {
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// Calls one of [`FUNCTIONS`] and returns its answer: `plan_new {title, description?, tasks}`, `plan_parse {text, file?}` and
-/// `plan_load {path}` make a [`Plan`], `plan_graph {plan, format}` draws one as `mermaid`, `dot` or `svg`, `plan_schema {}` is
+/// Calls one of [`FUNCTIONS`] and returns its answer: `plan_new {title, description?, tasks}`, `plan_parse {text, file?}`,
+/// `plan_load {path}` and `plan_from_answer {answer, title}` make a [`Plan`], `plan_to_yaml {plan}` writes one, `plan_graph {plan, format}` draws one as `mermaid`, `dot` or `svg`, `plan_schema {}` is
 /// [`plan_schema`], `detect_gates {path}` the list of `{name, command}` that [`gates::detect`] finds.
 ///
 /// # Errors
@@ -92,6 +107,14 @@ pub fn call(function: &str, text: &str) -> Result<String> {
         "plan_load" => {
             let Load { path } = arguments(function, text)?;
             answer(&Plan::load(path)?)
+        }
+        "plan_from_answer" => {
+            let told: FromAnswer = arguments(function, text)?;
+            answer(&Plan::from_answer(&told.answer, &told.title)?)
+        }
+        "plan_to_yaml" => {
+            let ToYaml { plan } = arguments(function, text)?;
+            answer(&plan.to_yaml()?)
         }
         "plan_graph" => {
             let Graph { plan, format } = arguments(function, text)?;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{ERROR_KINDS, Engine, FUNCTIONS, METHODS, RUN_METHODS, call, error_json};
 use crate::error::{Error, ErrorKind, Problem, Result};
+use crate::model::{CompleteOptions, Policy, RunOptions};
 
 fn repository() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");
@@ -311,6 +312,12 @@ fn functions_need_no_engine() {
         (error.kind(), error.problems()[0].line),
         (ErrorKind::InvalidPlan, None)
     );
+    let answer = "Here:\n```json\n[{\"id\": 1, \"title\": \"A\"}]\n```";
+    let answered = told("plan_from_answer", json!({"answer": answer, "title": "T"}));
+    assert_eq!(
+        (&answered["title"], &answered["tasks"][0]["id"]),
+        (&json!("T"), &json!("1"))
+    );
     for format in ["mermaid", "dot", "svg"] {
         let drawn = told("plan_graph", json!({"plan": plan, "format": format}));
         assert!(
@@ -318,9 +325,46 @@ fn functions_need_no_engine() {
             "{drawn}"
         );
     }
+    let written = told("plan_to_yaml", json!({"plan": plan}));
+    assert!(
+        written
+            .as_str()
+            .is_some_and(|text| text.contains("depends_on")),
+        "{written}"
+    );
     assert_eq!(told("plan_schema", json!({}))["title"], "Plan");
     assert_eq!(told("detect_gates", json!({"path": "/"})), json!([]));
     assert!(call("plan_burn", "{}").is_err());
+}
+
+/// Every option with a value: the types and parameters of other languages are checked against this file.
+#[test]
+fn the_sample_of_options_is_up_to_date() {
+    let run = RunOptions {
+        max_parallel: Some(3),
+        tasks: vec!["one".into()],
+        ..RunOptions::default()
+    };
+    let sample = json!({
+        "policy": Policy::default(),
+        "run": run,
+        "complete": CompleteOptions::default(),
+        "methods": METHODS,
+        "functions": FUNCTIONS,
+        "run_methods": RUN_METHODS,
+        "error_kinds": ERROR_KINDS,
+    });
+    let expected = serde_json::to_string_pretty(&sample).expect("JSON") + "\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/samples/options.json");
+    if std::env::var_os("AURA_UPDATE_SAMPLES").is_some() {
+        std::fs::write(&path, &expected).expect("written");
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "set AURA_UPDATE_SAMPLES=1 to write {}",
+        path.display()
+    );
 }
 
 #[test]
