@@ -1,7 +1,5 @@
 //! How the command ends, as a number.
 
-use std::process::ExitCode;
-
 use aura_core::{Error, ErrorKind, RunOutcome};
 
 /// The exit codes that programs rely on.
@@ -75,12 +73,6 @@ impl Exit {
             ErrorKind::Cancelled => Self::Interrupted,
             _ => Self::Failed,
         }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        exit.code().into()
     }
 }
 

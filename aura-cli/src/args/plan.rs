@@ -14,7 +14,7 @@ pub(crate) struct PlanArgs {
 }
 
 /// How a graph is printed; as text for people where none is given.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[group(multiple = false)]
 pub(crate) struct PlanFormat {
     /// Print one JSON object: tasks, waves, critical path, problems
@@ -26,4 +26,7 @@ pub(crate) struct PlanFormat {
     /// Print a Graphviz graph
     #[arg(long)]
     pub(crate) dot: bool,
+    /// Write a picture into a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }

@@ -48,6 +48,8 @@ fn what_makes_no_sense_is_refused() {
         "aura run p --dry-run --detach",
         "aura run p --json --detach",
         "aura plan p --json --dot",
+        "aura plan p --mermaid --svg f",
+        "aura plan p --svg",
         "aura plan",
         "aura story",
         "aura story retry",

@@ -11,20 +11,19 @@ use crate::args::{Cli, Command, DemoArgs, RunArgs};
 use crate::demo::{Project, tell};
 use crate::environment::Environment;
 use crate::exit::Exit;
+use crate::program::Program;
 use crate::render::style::{Style, Tone};
 use crate::render::{Reporter, plan_text};
 use crate::{output, words};
 
 /// Makes the repository, runs the plan as `aura run` does, and tells what happened.
-pub(super) async fn demo(environment: &Environment, args: &DemoArgs) -> Result<Exit> {
+pub(super) async fn demo(
+    environment: &Environment,
+    program: &Program,
+    args: &DemoArgs,
+) -> Result<Exit> {
     let style = Style::of_stdout();
-    let program = std::env::current_exe().map_err(|error| {
-        Error::new(
-            ErrorKind::Process,
-            format!("this program cannot find itself: {error}"),
-        )
-    })?;
-    let aura = words::join(&[program.to_string_lossy()]);
+    let aura = program.line()?;
     let project = Project::make(&directory(args)?)?;
     let plan = plan::read(&project.plan)?;
     let words = command_line(&project, &aura);

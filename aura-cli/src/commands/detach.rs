@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use aura_core::{Error, ErrorKind, EventKind, Orchestrator, Result, StoryId};
@@ -12,6 +12,7 @@ use crate::args::StoryRunArgs;
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::output;
+use crate::program::Program;
 
 /// Time between two looks at whether the run has begun.
 const LOOK: Duration = Duration::from_millis(30);
@@ -19,6 +20,7 @@ const LOOK: Duration = Duration::from_millis(30);
 /// Starts the run elsewhere, waits until it has begun, and prints the story's id.
 pub(super) async fn start(
     environment: &Environment,
+    program: &Program,
     aura: &Orchestrator,
     story: StoryId,
     args: &StoryRunArgs,
@@ -35,7 +37,8 @@ pub(super) async fn start(
     let other = log
         .try_clone()
         .map_err(|error| Error::io("open", &path, error))?;
-    let mut child = Command::new(std::env::current_exe().map_err(not_started)?)
+    let mut child = program
+        .command()?
         .arg("detached")
         .args(args.to_words())
         .stdin(Stdio::null())

@@ -1,7 +1,7 @@
 //! Follows a run to its end, and lands its result when that was asked for.
 
 use aura_core::{
-    CompleteOptions, ErrorKind, EventKind, Orchestrator, Report, Result, Run, RunOptions,
+    CompleteOptions, Error, ErrorKind, EventKind, Orchestrator, Report, Result, Run, RunOptions,
     RunOutcome, StoryId, Verb,
 };
 
@@ -107,8 +107,8 @@ pub(super) async fn land(
     follow(run, reporter, &mut interrupts).await
 }
 
-/// Tells of every event until the run ends. The first interrupt cancels the run; the second one ends this process, and the
-/// guards of whatever still runs end the rest.
+/// Tells of every event until the run ends. The first interrupt cancels the run; after the second one nobody waits for it: this
+/// program ends, and the guards of whatever still runs end the rest.
 async fn follow(
     mut run: Run,
     reporter: &mut Reporter,
@@ -128,8 +128,8 @@ async fn follow(
             () = interrupts.next() => {
                 if is_stopping {
                     reporter.finish();
-                    output::note("killed; the state is kept: `aura story resume` goes on");
-                    std::process::exit(i32::from(Exit::Interrupted.code()));
+                    let error = Error::new(ErrorKind::Cancelled, "killed; the state is kept");
+                    return Err(error.with_help("`aura story resume` goes on"));
                 }
                 is_stopping = true;
                 reporter.note("stopping what runs; interrupt again to kill it");

@@ -15,21 +15,22 @@ use aura_core::Result;
 use crate::args::{Cli, Command};
 use crate::environment::Environment;
 use crate::exit::Exit;
+use crate::program::Program;
 
-/// Does what the command line asks for.
+/// Does what the command line asks for. `program` is this very program, for what takes a process of its own.
 ///
 /// # Errors
 /// Whatever keeps the command from doing its job; how a run ended is no error.
-pub(crate) async fn dispatch(cli: Cli) -> Result<Exit> {
+pub(crate) async fn dispatch(cli: Cli, program: &Program) -> Result<Exit> {
     let environment = Environment::read()?;
     match cli.command {
-        Command::Demo(args) => demo::demo(&environment, &args).await,
+        Command::Demo(args) => demo::demo(&environment, program, &args).await,
         Command::DemoAgent => crate::demo::agent().map(|()| Exit::Done),
         Command::Doctor(args) => doctor::doctor(&environment, &args).await,
         Command::Trust(args) => trust::trust(&environment, &args),
         Command::Plan(args) => plan::plan(&args),
-        Command::Run(args) => run::run(&environment, &args).await,
-        Command::Story(command) => story::story(&environment, command).await,
+        Command::Run(args) => run::run(&environment, program, &args).await,
+        Command::Story(command) => story::story(&environment, program, command).await,
         Command::Detached(args) => detach::detached(&environment, &args).await,
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use aura_core::{Error, ErrorKind, Plan, Result, dot, mermaid};
+use aura_core::{Error, ErrorKind, Plan, Result, TaskId, TaskStatus, dot, mermaid, svg};
 
-use crate::args::PlanArgs;
+use crate::args::{PlanArgs, PlanFormat};
 use crate::exit::Exit;
 use crate::output;
 use crate::render::problems::{from_disk, problems};
@@ -25,14 +25,27 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit> {
     }
     let plan = plan?;
     warn(&plan);
-    if args.format.mermaid {
-        output::line(mermaid(&plan, |_| None).trim_end())?;
-    } else if args.format.dot {
-        output::line(dot(&plan, |_| None).trim_end())?;
-    } else {
-        output::line(plan_text(&plan, Style::of_stdout()))?;
-    }
+    show(&plan, &args.format, |_| None)?;
     Ok(Exit::Done)
+}
+
+/// Shows a plan in every form but JSON. `status` colours the tasks of a graph.
+pub(super) fn show(
+    plan: &Plan,
+    format: &PlanFormat,
+    status: impl Fn(&TaskId) -> Option<TaskStatus>,
+) -> Result<()> {
+    if format.mermaid {
+        output::line(mermaid(plan, status).trim_end())
+    } else if format.dot {
+        output::line(dot(plan, status).trim_end())
+    } else if let Some(file) = &format.svg {
+        std::fs::write(file, svg(plan, status)).map_err(|error| Error::io("write", file, error))?;
+        output::note(format!("the picture is in {}", file.display()));
+        Ok(())
+    } else {
+        output::line(plan_text(plan, Style::of_stdout()))
+    }
 }
 
 /// Reads a plan from a source.

@@ -7,6 +7,7 @@ use super::{detach, plan};
 use crate::args::{EngineFlags, LandFlags, RunArgs, RunFlags, StoryRunArgs};
 use crate::environment::Environment;
 use crate::exit::Exit;
+use crate::program::Program;
 use crate::render::style::{Style, harmless};
 use crate::render::{Reporter, plan_text};
 use crate::settings::Settings;
@@ -23,7 +24,11 @@ pub(super) struct Begun {
 }
 
 /// Creates the story and runs it.
-pub(super) async fn run(environment: &Environment, args: &RunArgs) -> Result<Exit> {
+pub(super) async fn run(
+    environment: &Environment,
+    program: &Program,
+    args: &RunArgs,
+) -> Result<Exit> {
     let plan = plan::read(&args.source)?;
     plan::warn(&plan);
     if args.dry_run {
@@ -32,7 +37,7 @@ pub(super) async fn run(environment: &Environment, args: &RunArgs) -> Result<Exi
     let begun = begin(environment, args, plan).await?;
     if args.run.detach {
         let again = StoryRunArgs::of(args, begun.story, environment);
-        return detach::start(environment, &begun.aura, begun.story, &again).await;
+        return detach::start(environment, program, &begun.aura, begun.story, &again).await;
     }
     let mut reporter = Reporter::choose(args.run.json);
     let report = go(environment, &begun, &mut reporter).await?;

@@ -2,6 +2,7 @@
 
 mod demo;
 mod detached;
+mod library;
 mod plans;
 mod runs;
 mod support;

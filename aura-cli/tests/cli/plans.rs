@@ -33,6 +33,17 @@ fn a_plan_is_shown_in_every_form() {
             .out
             .starts_with("digraph")
     );
+    let picture = world.beside("plan.svg").display().to_string();
+    let said = world.expect(0, &["plan", &plan, "--svg", &picture]);
+    assert!(
+        said.out.is_empty() && said.err.contains(&picture),
+        "{said:?}"
+    );
+    let text = std::fs::read_to_string(&picture).expect("a picture");
+    assert!(text.starts_with("<svg") && text.contains("one"), "{text}");
+
+    let said = world.expect(1, &["plan", &plan, "--svg", "/nowhere/plan.svg"]);
+    assert!(said.err.contains("/nowhere/plan.svg"), "{said:?}");
 }
 
 #[test]

@@ -50,6 +50,10 @@ fn a_run_lands_and_says_so() {
     ] {
         assert!(!world.expect(0, words).out.is_empty(), "{words:?}");
     }
+    let picture = world.beside("story.svg").display().to_string();
+    world.expect(0, &["story", "graph", "--svg", &picture]);
+    let text = std::fs::read_to_string(&picture).expect("a picture");
+    assert!(text.contains("completed"), "the status is shown: {text}");
 }
 
 #[test]

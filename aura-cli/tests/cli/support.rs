@@ -91,6 +91,11 @@ impl World {
         command
     }
 
+    /// Another program, in the same surroundings.
+    pub(crate) fn other(&self, program: &Path) -> Command {
+        hermetic(program, &self.beside("home"))
+    }
+
     pub(crate) fn aura(&self, words: &[&str]) -> Said {
         Said::of(&self.command(words).output().expect("aura"))
     }
@@ -128,7 +133,7 @@ impl Said {
 }
 
 /// A program that sees nothing of the user.
-fn hermetic(program: &str, home: &Path) -> Command {
+fn hermetic(program: impl AsRef<std::ffi::OsStr>, home: &Path) -> Command {
     let mut command = Command::new(program);
     let keep = |name: &str| matches!(name, "PATH" | "TMPDIR" | "LANG" | "SystemRoot");
     for (name, _) in std::env::vars_os() {

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use aura_core::{Error, ErrorKind, Event, EventKind, Plan, Result, TaskStatus, dot, mermaid};
+use aura_core::{Error, ErrorKind, Event, EventKind, Plan, Result, TaskStatus};
 
 use super::{find, open};
 use crate::args::{GraphArgs, LogsArgs, Place, Which};
+use crate::commands::plan;
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::output;
 use crate::render::style::Style;
-use crate::render::{self, PlanView, describe, plan_text};
+use crate::render::{self, PlanView, describe};
 
 pub(super) async fn list(environment: &Environment, place: &Place, json: bool) -> Result<Exit> {
     let stories = open(environment, place).await?.stories().await?;
@@ -71,12 +72,8 @@ pub(super) async fn graph(environment: &Environment, args: &GraphArgs) -> Result
     if args.format.json {
         let source = plan.source.clone().unwrap_or_default();
         output::json(&PlanView::of(source.as_ref(), &Ok(plan)))?;
-    } else if args.format.mermaid {
-        output::line(mermaid(&plan, status).trim_end())?;
-    } else if args.format.dot {
-        output::line(dot(&plan, status).trim_end())?;
     } else {
-        output::line(plan_text(&plan, Style::of_stdout()))?;
+        plan::show(&plan, &args.format, status)?;
     }
     Ok(Exit::Done)
 }

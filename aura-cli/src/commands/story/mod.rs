@@ -12,18 +12,23 @@ use aura_core::{Orchestrator, Result, StoryId, StoryStatus, Verb};
 use crate::args::{EngineFlags, Place, StoryCommand, Which};
 use crate::environment::Environment;
 use crate::exit::Exit;
+use crate::program::Program;
 use crate::settings::Settings;
 
 pub(super) use run::run_here;
 
 /// Does one of the commands about stories.
-pub(super) async fn story(environment: &Environment, command: StoryCommand) -> Result<Exit> {
+pub(super) async fn story(
+    environment: &Environment,
+    program: &Program,
+    command: StoryCommand,
+) -> Result<Exit> {
     match command {
         StoryCommand::Create(args) => create::create(environment, &args).await,
         StoryCommand::List { place, json } => look::list(environment, &place, json).await,
         StoryCommand::Show(which) => look::show(environment, &which).await,
-        StoryCommand::Run(args) => run::run(environment, &args).await,
-        StoryCommand::Resume(args) => run::resume(environment, &args.run).await,
+        StoryCommand::Run(args) => run::run(environment, program, &args).await,
+        StoryCommand::Resume(args) => run::resume(environment, program, &args.run).await,
         StoryCommand::Complete(args) => run::complete(environment, &args).await,
         StoryCommand::Wait(args) => run::wait(environment, &args).await,
         StoryCommand::Status(which) => look::status(environment, &which).await,

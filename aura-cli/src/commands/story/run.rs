@@ -15,16 +15,21 @@ use crate::commands::run::{landing, run_options};
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::output;
+use crate::program::Program;
 use crate::render::Reporter;
 use crate::settings::Settings;
 
 /// Runs the story, here or in a session of its own.
-pub(super) async fn run(environment: &Environment, args: &StoryRunArgs) -> Result<Exit> {
+pub(super) async fn run(
+    environment: &Environment,
+    program: &Program,
+    args: &StoryRunArgs,
+) -> Result<Exit> {
     if args.run.detach {
         let settings = settings(environment, args)?;
         let (aura, story) = find_to_work(&settings, args.story.as_deref()).await?;
         let again = args.resolved(story, environment);
-        return detach::start(environment, &aura, story, &again).await;
+        return detach::start(environment, program, &aura, story, &again).await;
     }
     run_here(environment, args).await
 }
@@ -37,12 +42,16 @@ pub(crate) async fn run_here(environment: &Environment, args: &StoryRunArgs) -> 
 }
 
 /// Takes back a pause of a run under way, or goes on with a story whose run has ended.
-pub(super) async fn resume(environment: &Environment, args: &StoryRunArgs) -> Result<Exit> {
+pub(super) async fn resume(
+    environment: &Environment,
+    program: &Program,
+    args: &StoryRunArgs,
+) -> Result<Exit> {
     let settings = settings(environment, args)?;
     let (aura, story) = find_to_work(&settings, args.story.as_deref()).await?;
     if args.run.detach {
         let again = args.resolved(story, environment);
-        return detach::start(environment, &aura, story, &again).await;
+        return detach::start(environment, program, &aura, story, &again).await;
     }
     match follow(environment, &aura, story, &settings, args).await {
         Err(error) if error.kind() == ErrorKind::StoryBusy => {
