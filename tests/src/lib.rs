@@ -4,6 +4,7 @@
 
 #[cfg(unix)]
 mod barrier;
+pub mod conformance;
 mod repo;
 pub mod scenario;
 mod script;

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use aura_core::{
     CompleteOptions, Event, EventKind, FlakyPolicy, GateSchedule, Orchestrator, Plan, Policy,
-    Report, RunOptions, RunOutcome, StoryId, StorySpec, StoryStatus, agents, gates,
+    Report, Run, RunEvent, RunOptions, RunOutcome, StoryId, StorySpec, StoryStatus, agents, gates,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -113,6 +113,15 @@ impl Scenario {
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
+
+    /// The plan as the library reads it.
+    ///
+    /// # Errors
+    /// `InvalidPlan` where it is none.
+    pub fn plan(&self) -> aura_core::Result<Plan> {
+        let text = serde_json::to_string(&self.plan).expect("JSON");
+        Plan::parse(&text, "plan.json")
+    }
 }
 
 impl Stage {
@@ -122,6 +131,16 @@ impl Stage {
             directory: directory.into(),
             program: program.into(),
         }
+    }
+
+    /// Where everything is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Whether nothing was set here yet.
+    pub fn is_bare(&self) -> bool {
+        !self.agent().join("script.json").exists()
     }
 
     /// The repository.
@@ -136,7 +155,7 @@ impl Stage {
 
     /// Makes the repository and the script, unless they are there.
     pub fn set(&self, scenario: &Scenario) {
-        if self.agent().join("script.json").exists() {
+        if !self.is_bare() {
             return;
         }
         let repo = self.repo();
@@ -162,23 +181,31 @@ impl Stage {
         std::fs::write(self.agent().join("script.json"), script).expect("written");
     }
 
+    /// Program and arguments of the agent.
+    pub fn agent_command(&self) -> Vec<String> {
+        let script = self.agent().join("script.json");
+        [&self.program, &script]
+            .map(|path| path.display().to_string())
+            .into()
+    }
+
+    /// Program and arguments of a gate.
+    pub fn gate_command(&self, gate: &ScenarioGate) -> Vec<String> {
+        let state = self.agent().display().to_string();
+        let words = gate.command.iter();
+        words.map(|word| word.replace("{state}", &state)).collect()
+    }
+
     /// Opens the repository with the scenario's agent and gates.
     pub async fn open(&self, scenario: &Scenario) -> aura_core::Result<Orchestrator> {
-        let script = self.agent().join("script.json");
-        let command = [&self.program, &script].map(|path| path.display().to_string());
-        let state = self.agent().display().to_string();
         let gates = scenario.gates.iter().map(|gate| {
-            let command = gate
-                .command
-                .iter()
-                .map(|word| word.replace("{state}", &state));
-            gates::command(&gate.name, command)
+            gates::command(&gate.name, self.gate_command(gate))
                 .at(gate.at.clone())
                 .required(gate.required)
                 .flaky(gate.flaky)
         });
         Orchestrator::builder(self.repo())
-            .agent("default", agents::command(command))
+            .agent("default", agents::command(self.agent_command()))
             .gates(gates)
             .open()
             .await
@@ -189,14 +216,25 @@ impl Stage {
     /// # Errors
     /// Whatever the library says.
     pub async fn play(&self, scenario: &Scenario) -> aura_core::Result<(StoryId, Report)> {
+        self.play_telling(scenario, &mut |_| {}).await
+    }
+
+    /// The same, telling the durable events that the event streams of the run and of the landing deliver.
+    ///
+    /// # Errors
+    /// Whatever the library says.
+    pub async fn play_telling(
+        &self,
+        scenario: &Scenario,
+        tell: &mut impl FnMut(Event),
+    ) -> aura_core::Result<(StoryId, Report)> {
         self.set(scenario);
         let aura = self.open(scenario).await?;
         let story = match aura.stories().await?.first() {
             Some(story) => story.id,
             None => {
-                let text = serde_json::to_string(&scenario.plan).expect("JSON");
-                let plan = Plan::parse(&text, "plan.json")?;
-                aura.create_story(StorySpec::from_plan(plan).policy(scenario.policy.clone()))
+                let spec = StorySpec::from_plan(scenario.plan()?);
+                aura.create_story(spec.policy(scenario.policy.clone()))
                     .await?
             }
         };
@@ -205,8 +243,8 @@ impl Stage {
             status,
             StoryStatus::ReadyToComplete | StoryStatus::Integrating | StoryStatus::Completed
         ) {
-            let mut run = aura.run(story, scenario.options.clone()).await?;
-            run.wait().await?;
+            let run = aura.run(story, scenario.options.clone()).await?;
+            follow(run, tell).await?;
             status = aura.status(story).await?.status;
         }
         let lands = scenario.merge
@@ -216,38 +254,29 @@ impl Stage {
             );
         if lands {
             let options = CompleteOptions::default().merge(true);
-            aura.complete(story, options).await?.wait().await?;
+            follow(aura.complete(story, options).await?, tell).await?;
         }
         Ok((story, aura.report(story).await?))
     }
 
-    /// What came of it, in the form in which it is expected.
-    pub async fn outcome(&self, scenario: &Scenario) -> aura_core::Result<Expected> {
-        let aura = self.open(scenario).await?;
-        let story = aura.find_story(None).await?;
-        let report = aura.report(story).await?;
-        let events = aura.events(story, 0).await?;
-        let mut tasks: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut about_story = Vec::new();
-        for event in events.iter().filter(|event| !event.kind.is_internal()) {
-            match &event.task {
-                Some(task) => tasks.entry(task.to_string()).or_default().push(line(event)),
-                None => about_story.push(line(event)),
-            }
-        }
+    /// Starts of each task's agent so far.
+    pub fn starts(&self) -> BTreeMap<String, usize> {
         let mut starts = BTreeMap::new();
         for start in crate::Start::read(&self.agent()) {
             *starts.entry(start.task).or_default() += 1;
         }
-        let branch = aura.story(story).await?.branch;
-        Ok(Expected {
-            outcome: report.outcome,
-            tree: tree(&self.repo(), &branch),
-            story: about_story,
-            tasks,
-            starts,
-        })
+        starts
     }
+}
+
+/// Follows a run to its end, telling its durable events.
+async fn follow(mut run: Run, tell: &mut impl FnMut(Event)) -> aura_core::Result<Report> {
+    while let Some(event) = run.next_event().await? {
+        if let RunEvent::Durable(event) = event {
+            tell(event);
+        }
+    }
+    run.wait().await
 }
 
 /// An event in a line, without what differs from run to run.
@@ -300,21 +329,8 @@ fn json(value: &impl Serialize) -> String {
     }
 }
 
-/// Files and contents of a branch.
-fn tree(repo: &Path, branch: &str) -> BTreeMap<String, String> {
-    let names = git(repo, &["ls-tree", "-r", "--name-only", branch]);
-    names
-        .lines()
-        .map(|name| {
-            (
-                name.to_owned(),
-                git(repo, &["show", &format!("{branch}:{name}")]),
-            )
-        })
-        .collect()
-}
-
-fn git(directory: &Path, args: &[&str]) -> String {
+/// Runs git without any of the user's configuration; what it printed.
+pub(crate) fn git(directory: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .args(args)
         .current_dir(directory)
