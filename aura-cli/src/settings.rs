@@ -129,6 +129,23 @@ impl Settings {
             let message = format!("the plan has no task `{id}`");
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
+        let chosen = |id: &str| run.tasks.iter().any(|task| task == id);
+        let missing: Vec<&str> = plan
+            .tasks
+            .iter()
+            .filter(|task| chosen(task.id.as_str()))
+            .flat_map(|task| &task.depends_on)
+            .map(|id| id.as_str())
+            .filter(|id| !chosen(id))
+            .collect();
+        if !missing.is_empty() && !run.with_dependencies {
+            let message = format!(
+                "the chosen tasks depend on tasks that are not accepted yet: {}",
+                missing.join(", ")
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message)
+                .with_help("choose them too, or say --with-dependencies"));
+        }
         for task in &plan.tasks {
             let name = task.agent.as_deref().unwrap_or(DEFAULT_AGENT);
             if !self.agents.iter().any(|agent| agent.name == name) {

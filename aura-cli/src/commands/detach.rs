@@ -33,7 +33,16 @@ pub(super) async fn start(
     let logs = environment.state_dir()?.join("runs");
     std::fs::create_dir_all(&logs).map_err(|error| Error::io("create", &logs, error))?;
     let path = logs.join(format!("{story}.log"));
-    let log = File::create(&path).map_err(|error| Error::io("create", &path, error))?;
+    // A run that is under way may write to it.
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(|error| Error::io("open", &path, error))?;
+    let begin = log
+        .metadata()
+        .map_err(|error| Error::io("look at", &path, error))?
+        .len();
     let other = log
         .try_clone()
         .map_err(|error| Error::io("open", &path, error))?;
@@ -62,7 +71,7 @@ pub(super) async fn start(
             return Ok(Exit::Done);
         }
         if let Some(status) = ended {
-            return refused(&path, status.code());
+            return refused(&path, begin, status.code());
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -77,9 +86,12 @@ fn not_started(error: std::io::Error) -> Error {
 }
 
 /// The run ended before it began: what it said is what there is to say.
-fn refused(log: &Path, code: Option<i32>) -> Result<Exit> {
-    let said = std::fs::read_to_string(log).map_err(|error| Error::io("read", log, error))?;
-    output::note(said.trim_end());
+fn refused(log: &Path, begin: u64, code: Option<i32>) -> Result<Exit> {
+    let said = std::fs::read(log).map_err(|error| Error::io("read", log, error))?;
+    let said = usize::try_from(begin)
+        .ok()
+        .and_then(|begin| said.get(begin..));
+    output::note(String::from_utf8_lossy(said.unwrap_or_default()).trim_end());
     Ok(Exit::from_code(code))
 }
 

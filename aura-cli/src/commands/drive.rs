@@ -72,7 +72,7 @@ pub(super) async fn to_the_end(
         _ => None,
     };
     let report = follow(run, reporter, &mut interrupts).await?;
-    if landing.follows(report.outcome) {
+    if landing.follows(report.outcome) && !interrupts.seen {
         let run = aura.complete(story, landing.options()).await?;
         return follow(run, reporter, &mut interrupts).await;
     }

@@ -120,6 +120,7 @@ pub(crate) async fn land(site: Arc<Site>, job: LandJob) -> Result<Outcome> {
         let (old, new) = (Oid::from(job.old), Oid::from(job.new));
         site.shop.aura.publish(user, new)?;
         super::crash::pass("intent.land/published");
+        let _turn = site.shop.aura.lock_landing()?;
         let landing = match job.interrupted {
             Some(since) => {
                 let interrupted = InterruptedLanding {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::state::{Ix, Outcome, SealEnd};
 use super::workshop::{Site, blocking, told};
 use super::workspace::salvage;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::git::{CommitText, SealRequest, Unfinished};
 use crate::model::{CommitId, Evidence, FailureClass, SealOutcome, StoryTask};
 
@@ -31,6 +31,13 @@ pub(crate) async fn seal(site: Arc<Site>, job: SealJob) -> Outcome {
     let work = Arc::clone(&site);
     let end = match blocking(move || seal_now(&work, &job)).await {
         Ok(end) => end,
+        // Whoever took the workspace away took the work with it; another try gets a new one.
+        Err(error) if error.kind() == ErrorKind::NotFound => refused(
+            FailureClass::BaseLost,
+            told(&error),
+            Vec::new(),
+            String::new(),
+        ),
         Err(error) => refused(
             FailureClass::Broken,
             told(&error),

@@ -152,6 +152,10 @@ impl UserRepo {
             return Ok(Landing::Landed);
         }
         if actual != Some(old) {
+            // Git writes files and index before it finds that the branch has moved.
+            if let Some(actual) = actual {
+                self.take_back(worktree, (old, new), actual)?;
+            }
             return Ok(Landing::Foreign(actual));
         }
         let paths = paths_in_refusal(&output.stderr);

@@ -25,9 +25,11 @@ pub(super) fn contains(
         if next == ancestor {
             return Ok(true);
         }
-        let found = repo
-            .find_commit(next)
-            .during(format!("read commit {next}"))?;
+        let found = match repo.find_commit(next) {
+            // The boundary of a shallow repository: what a bare one reads of it still names its parents.
+            Err(error) if next != commit && error.code() == git2::ErrorCode::NotFound => break,
+            found => found.during(format!("read commit {next}"))?,
+        };
         match found.parent_id(0) {
             Ok(parent) if found.parent_count() == 1 => next = parent,
             Ok(_) => break,

@@ -4,7 +4,7 @@
 //! difference holds the old content, the new one or nothing; anything else is somebody's work and is
 //! not touched. What is ours is put back to the old commit, and the step is done again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -111,6 +111,43 @@ impl UserRepo {
             self.put_back(&half)?;
         }
         Ok(None)
+    }
+
+    /// Puts what a fast-forward from `old` to `new` wrote to what `actual` holds, which the branch moved to meanwhile. Paths that hold
+    /// anything else than `new` has there are left alone.
+    pub(super) fn take_back(
+        &self,
+        worktree: &Path,
+        (old, new): (Oid, Oid),
+        actual: Oid,
+    ) -> Result<()> {
+        let written: BTreeSet<Vec<u8>> = self
+            .landing_changes(old, new)?
+            .into_iter()
+            .map(|change| change.path)
+            .collect();
+        let mut half = Half {
+            repo: self.open()?,
+            worktree,
+            since: SystemTime::now(),
+            index: self.index_entries(worktree)?,
+            changes: self.landing_changes(actual, new)?,
+        };
+        half.changes.retain(|change| written.contains(&change.path));
+        let mut ours = Vec::new();
+        for change in &half.changes {
+            let on_disk = half.on_disk(self, change)?;
+            let is_gone = on_disk == Content::Nothing && change.new.is_none();
+            let is_new = (on_disk == Content::New || is_gone)
+                && matches!(half.in_index(change), Content::New | Content::Old);
+            ours.push(is_new);
+        }
+        let mut ours = ours.into_iter();
+        half.changes.retain(|_| ours.next().unwrap_or_default());
+        if half.changes.is_empty() {
+            return Ok(());
+        }
+        self.put_back(&half)
     }
 
     fn put_back(&self, half: &Half<'_>) -> Result<()> {

@@ -6,7 +6,7 @@
 //! removes an object.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -70,7 +70,12 @@ impl AuraRepo {
             home,
             settings: Arc::new(collect_settings(user)?),
         };
-        let lock = repo.lock()?;
+        let Some(lock) = repo.lock_unless_busy()? else {
+            // Whoever makes workspaces now may take long; what this call needs of the user's commits is brought over when it is
+            // asked for.
+            repo.open()?;
+            return Ok(repo);
+        };
         repo.sweep_half_made()?;
         if !repo.dir.exists() {
             repo.create(user)?;
@@ -126,7 +131,34 @@ impl AuraRepo {
 
     /// Takes the lock under which workspaces are made and removed; waits for other processes.
     pub(super) fn lock(&self) -> Result<AdminLock> {
+        self.lock_file("admin.lock")
+    }
+
+    /// Takes the lock under which a target moves: git's fast-forward reads HEAD before it locks the index, so that two at once
+    /// would write the files of both and move the branch for one. Waits for other processes.
+    pub(crate) fn lock_landing(&self) -> Result<AdminLock> {
+        self.lock_file("landing.lock")
+    }
+
+    /// The lock for administration; `None` when the repository stands and somebody else has it.
+    fn lock_unless_busy(&self) -> Result<Option<AdminLock>> {
         let path = self.home.join("admin.lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .at("open", &path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(AdminLock { _file: file })),
+            Err(TryLockError::WouldBlock) if self.dir.exists() => Ok(None),
+            Err(TryLockError::WouldBlock) => self.lock().map(Some),
+            Err(TryLockError::Error(error)) => Err(error).at("lock", &path),
+        }
+    }
+
+    fn lock_file(&self, name: &str) -> Result<AdminLock> {
+        let path = self.home.join(name);
         let file = File::options()
             .create(true)
             .truncate(false)

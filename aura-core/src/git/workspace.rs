@@ -86,7 +86,7 @@ impl AuraRepo {
         prepare: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<Workspace> {
         let path = normalise(path)?;
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let registered = self.registration(&path)?;
         if let Some(place) = &registered
             && self.is_intact(place, base)?
@@ -116,6 +116,8 @@ impl AuraRepo {
             .arg(base.to_string())
             .run()?;
         let place = self.require_registration(&path)?;
+        // Writing the files concerns nobody else, and takes long.
+        drop(lock);
         prepare(&path)?;
         self.check_out(&place, base)?;
         self.verify(&place, base)?;

@@ -120,11 +120,17 @@ impl Orchestrator {
     /// What became of a story so far, by its last run. Cancel safe.
     ///
     /// # Errors
-    /// `Refused` when it was never run.
+    /// `Refused` before the end of its first run, and while one is under way or was interrupted.
     pub async fn report(&self, story: StoryId) -> Result<Report> {
         let (state, events) = self.load(story).await?;
-        Report::of(&state, &events)
-            .ok_or_else(|| Error::new(ErrorKind::Refused, "the story was not run yet"))
+        Report::of(&state, &events).ok_or_else(|| {
+            let why = if state.run.is_some() {
+                "the run of the story has not ended"
+            } else {
+                "the story was not run yet"
+            };
+            Error::new(ErrorKind::Refused, why).with_help("its status tells where it is")
+        })
     }
 
     async fn load(&self, story: StoryId) -> Result<(State, Vec<Event>)> {

@@ -42,6 +42,14 @@ impl Orchestrator {
                 )
                 .with_help(format!("make it, for example with `git branch {target}`")));
             }
+            if shop.user.read_ref("refs/heads/story")?.is_some() {
+                return Err(Error::new(
+                    ErrorKind::UnsupportedRepository,
+                    "a branch is called `story`, so that no branch can be called `story/..`",
+                )
+                .with_help("rename it, for example with `git branch -m story my-story`"));
+            }
+            shop.user.identity()?;
             let tree = shop.aura.tree_id(head.commit)?;
             Ok((head.commit, tree, target.or(head.branch)))
         })
@@ -220,11 +228,11 @@ impl Orchestrator {
         if let [only] = found.as_slice() {
             return Ok(only.id);
         }
-        let named = name.map_or("no name was given".to_owned(), |name| format!("`{name}`"));
-        let message = if found.is_empty() {
-            format!("no story fits {named}")
-        } else {
-            format!("{} stories fit {named}", found.len())
+        let message = match (name, found.len()) {
+            (Some(name), 0) => format!("no story fits `{name}`"),
+            (Some(name), count) => format!("{count} stories fit `{name}`"),
+            (None, 0) => "there is no story".to_owned(),
+            (None, count) => format!("there are {count} stories, and none was named"),
         };
         let known: Vec<&str> = stories.iter().map(|story| story.branch.as_str()).collect();
         Err(

@@ -181,10 +181,7 @@ impl State {
         else {
             return;
         };
-        self.usage += *usage;
         let task = self.task_mut(ix);
-        task.usage += *usage;
-        task.work_ms += duration_ms;
         if let AttemptOutcome::Failed {
             class: FailureClass::Broken,
             ..
@@ -197,8 +194,13 @@ impl State {
             task.intent = None;
             self.set_phase(ix, Phase::Unsealed);
             self.stop(Stop::Halt(why));
+            // What the agent spent is counted once, when its work is sealed.
             return;
         }
+        task.usage += *usage;
+        task.work_ms += duration_ms;
+        self.usage += *usage;
+        let task = self.task_mut(ix);
         task.exited = None;
         if let AttemptOutcome::Failed { class, until } = outcome {
             task.intent = None;

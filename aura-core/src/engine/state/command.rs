@@ -57,6 +57,10 @@ impl State {
                     .ix(task)
                     .ok_or_else(|| format!("there is no task `{task}`"))?;
                 match self.task(ix).status() {
+                    // Its work could be neither sealed nor judged, and will not be however often that is tried.
+                    _ if matches!(self.task(ix).phase, Phase::Unsealed | Phase::Unjudged) => {
+                        Ok(Vec::new())
+                    }
                     TaskStatus::Failed | TaskStatus::Cancelled | TaskStatus::Skipped => {
                         Ok(Vec::new())
                     }
@@ -74,6 +78,8 @@ impl State {
                     | Phase::Waiting(_)
                     | Phase::Failed(_)
                     | Phase::Blocked { .. }
+                    | Phase::Unsealed
+                    | Phase::Unjudged
                     | Phase::Cancelled => Ok(vec![NewEvent::task(
                         task.clone(),
                         None,
