@@ -485,6 +485,14 @@ impl Drop for Ticket<'_> {
     }
 }
 
+/// A list would be read as the members of a struct in their order, which no host means.
+pub(crate) fn members(answer: Value) -> serde_json::Result<Value> {
+    match answer {
+        Value::Array(_) => Err(serde::de::Error::custom("it is a list")),
+        answer => Ok(answer),
+    }
+}
+
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{AgentBackend, AgentContext, AgentFailure, AgentRequest, AgentResult};
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::{Answer, HostQueue, JobKind, Order};
+use crate::host::{Answer, HostQueue, JobKind, Order, members};
 use crate::model::{FailureClass, StoryId, StoryTask, Usage};
 use crate::program::{OUTPUT_LIMIT, mask, show_duration, told_end, told_line};
 use crate::prompt::Redactor;
@@ -147,7 +147,7 @@ fn read(name: &str, value: Value, redactor: &Redactor) -> AgentResult {
             output,
             ..Told::default()
         },
-        value => match serde_json::from_value(value) {
+        value => match members(value).and_then(serde_json::from_value) {
             Ok(told) => told,
             Err(error) => {
                 let summary = format!("the answer of {name} is not understood: {error}");
@@ -234,6 +234,7 @@ mod tests {
                 "",
             ),
             (json!(7), Some(FailureClass::Broken), "not understood", ""),
+            (json!([]), Some(FailureClass::Broken), "not understood", ""),
         ] {
             let (context, mut engine) = context();
             let host = async {

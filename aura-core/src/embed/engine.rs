@@ -1,5 +1,6 @@
 //! An orchestrator and the jobs of its host.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ pub(super) struct Inner {
     pub(super) aura: Orchestrator,
     pub(super) queue: HostQueue,
     runs: Mutex<Vec<RunControl>>,
+    closed: AtomicBool,
 }
 
 impl Drop for Inner {
@@ -137,6 +139,7 @@ impl Engine {
             aura,
             queue,
             runs: Mutex::default(),
+            closed: AtomicBool::new(false),
         })))
     }
 
@@ -144,9 +147,9 @@ impl Engine {
     /// draws the plan with the status of its tasks. A story is named by its id, its short id or its branch.
     ///
     /// # Errors
-    /// `InvalidInput` for an unknown method or arguments that it does not take; whatever the method says.
+    /// `InvalidInput` for an unknown method or arguments that it does not take; `Refused` once closed; whatever the method says.
     pub async fn call(&self, method: &str, text: &str) -> Result<String> {
-        let aura = &self.0.aura;
+        let aura = self.open_still()?;
         match method {
             "create_story" => answer(&self.create(arguments(method, text)?).await?),
             "stories" => {
@@ -184,30 +187,29 @@ impl Engine {
     /// Runs a story with the options of [`RunOptions`]: `{story, options}`; see [`Orchestrator::run`].
     ///
     /// # Errors
-    /// `InvalidInput` for unknown options; as [`Orchestrator::run`].
+    /// `InvalidInput` for unknown options; `Refused` once closed; as [`Orchestrator::run`].
     pub async fn run(&self, text: &str) -> Result<RunHandle> {
+        let aura = self.open_still()?;
         let Start { story, options } = arguments::<Start<RunOptions>>("run", text)?;
-        let run = self.0.aura.run(self.find(&story).await?, options).await?;
+        let run = aura.run(self.find(&story).await?, options).await?;
         Ok(self.started(run))
     }
 
     /// Completes a story with the options of [`CompleteOptions`]: `{story, options}`; see [`Orchestrator::complete`].
     ///
     /// # Errors
-    /// `InvalidInput` for unknown options; as [`Orchestrator::complete`].
+    /// `InvalidInput` for unknown options; `Refused` once closed; as [`Orchestrator::complete`].
     pub async fn complete(&self, text: &str) -> Result<RunHandle> {
+        let aura = self.open_still()?;
         let Start { story, options } = arguments::<Start<CompleteOptions>>("complete", text)?;
-        let run = self
-            .0
-            .aura
-            .complete(self.find(&story).await?, options)
-            .await?;
+        let run = aura.complete(self.find(&story).await?, options).await?;
         Ok(self.started(run))
     }
 
     /// Cancels the runs that this engine started, waits until they have ended, and ends the queue of jobs; the host has to go on
     /// answering jobs meanwhile. What was accepted stays, and a later run of a story goes on from there.
     pub async fn close(&self) {
+        self.0.closed.store(true, Ordering::SeqCst);
         loop {
             let next = self.runs().pop();
             let Some(run) = next else { break };
@@ -221,6 +223,14 @@ impl Engine {
     /// Ends the queue of jobs at once and waits for nothing, for a host that is about to end.
     pub fn abandon(&self) {
         self.0.queue.close();
+    }
+
+    fn open_still(&self) -> Result<&Orchestrator> {
+        if self.0.closed.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Refused, "the orchestrator is closed")
+                .with_help("open another one"));
+        }
+        Ok(&self.0.aura)
     }
 
     fn started(&self, run: crate::orchestrator::Run) -> RunHandle {

@@ -182,6 +182,10 @@ async fn closing_cancels_what_runs_and_keeps_the_story() {
     assert_eq!(report["outcome"], "cancelled");
     assert!(!engine.job_waits().await);
     assert_eq!(engine.next_job().await, None);
+    let refused = engine.call("stories", "{}").await.expect_err("refused");
+    assert_eq!(refused.kind(), ErrorKind::Refused);
+    let again = json!({"story": story, "options": {}}).to_string();
+    assert!(engine.run(&again).await.is_err());
 }
 
 #[tokio::test]
@@ -371,7 +375,7 @@ fn the_sample_of_options_is_up_to_date() {
 fn the_lists_are_complete() {
     let is_snake = |name: &&str| name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     for list in [METHODS, FUNCTIONS, RUN_METHODS, ERROR_KINDS] {
-        assert!(list.iter().all(|name| is_snake(name)), "{list:?}");
+        assert!(list.iter().all(is_snake), "{list:?}");
     }
     let mut read = Vec::new();
     for kind in ERROR_KINDS {

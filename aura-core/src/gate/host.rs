@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Gate, GateContext, GateReport, GateRequest};
 use crate::digest::digest;
-use crate::host::{Answer, HostQueue, JobKind, Order};
+use crate::host::{Answer, HostQueue, JobKind, Order, members};
 use crate::model::{CommitId, Finding, GatePoint, GateVerdict, StoryId, TaskId, TestCounts};
 use crate::program::{mask, show_duration, told_end, told_line};
 use crate::prompt::Redactor;
@@ -148,7 +148,8 @@ fn read(name: &str, value: Value, redactor: &Redactor) -> GateReport {
     }
 }
 
-fn parse(mut value: Value, redactor: &Redactor) -> serde_json::Result<(GateVerdict, Told)> {
+fn parse(value: Value, redactor: &Redactor) -> serde_json::Result<(GateVerdict, Told)> {
+    let mut value = members(value)?;
     let told = Told::deserialize(&value)?;
     if let Some(error) = &told.error {
         let why = told_line(error, redactor).unwrap_or_else(|| "it raised an exception".to_owned());
