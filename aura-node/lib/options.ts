@@ -1,0 +1,204 @@
+/** What a caller says. Everything that is left out has the library's default. */
+
+import type { Finding, GatePoint, GateSchedule, PlanData, Policy, StoryTask, TestCounts, Usage } from "./model.js";
+import type { FailureClass, FlakyPolicy } from "./model.js";
+
+/** A story: its id, its short id or its branch, or anything that has an `id`. */
+export type StoryRef = string | { readonly id: string };
+
+/** Variables and limits of a program. */
+export interface ProgramOptions {
+  /** Variables to set. Where a name says that it is a secret, the value is masked everywhere. */
+  env?: Record<string, string>;
+  /** Variables to pass on: by name, or with a final `*` all that begin so. */
+  envAllow?: string[];
+  /** Words to put before the command, such as a container's `run`. */
+  sandbox?: string[];
+}
+
+/** An agent that is a program: reads a prompt, edits its directory. */
+export interface AgentOptions extends ProgramOptions {
+  /** The program and its arguments, which no shell interprets. */
+  command: string[];
+}
+
+/** When and how strictly a gate judges. */
+export interface GateRules {
+  /** When it judges; candidates and the final result where absent. */
+  at?: GateSchedule[];
+  /** Whether a red verdict stops anything; it does where absent. */
+  required?: boolean;
+  /** What green after red means; it is accepted where absent. */
+  flaky?: FlakyPolicy;
+  /** Longest time in milliseconds; an hour where absent. */
+  timeoutMs?: number;
+}
+
+/** A gate that is a program: its exit code is the verdict. */
+export interface GateOptions extends ProgramOptions, GateRules {
+  name: string;
+  /** The program and its arguments, which no shell interprets. */
+  command: string[];
+}
+
+/** What an agent of your own is given for one try. */
+export interface AgentRequest {
+  /** The id of the story. */
+  readonly story: string;
+  /** The task as the plan has it. */
+  readonly task: StoryTask;
+  /** The try, counted from 1. */
+  readonly attempt: number;
+  /** The rendered prompt, evidence of the previous try included. */
+  readonly prompt: string;
+  /** The directory to work in. */
+  readonly workspace: string;
+  /** Variables for programs that it starts. */
+  readonly environment: readonly (readonly [string, string])[];
+  /** The session to resume, where an earlier start of this try named one. */
+  readonly session: string | null;
+  /** Tells a line of progress. */
+  output(line: string): void;
+}
+
+/** What an agent of your own says of its work; the engine believes only the failures. */
+export interface AgentAnswer {
+  /** For people, and for the prompts of dependants. */
+  output?: string;
+  /** Names the session for a later start. */
+  session?: string;
+  usage?: Partial<Usage>;
+  toolImprovementProposal?: string;
+  failure?: { class: FailureClass; summary?: string; until?: string };
+}
+
+/** An agent of your own. */
+export interface OwnAgent {
+  /** Has to change when what it does changes. */
+  version?: string;
+  /**
+   * Does the work. Throwing or rejecting fails the try, with the stack as evidence. `signal` is aborted when the try has to stop; what
+   * goes on past the grace period keeps its workspace until it ends.
+   */
+  run(request: AgentRequest, signal: AbortSignal): AgentReturn | Promise<AgentReturn>;
+}
+
+/** Nothing and a text mean that it ended well. */
+export type AgentReturn = AgentAnswer | string | null | undefined | void;
+
+/** What a gate of your own is given. */
+export interface GateRequest {
+  /** The id of the story. */
+  readonly story: string;
+  /** The task, when one task's work is judged. */
+  readonly task: string | null;
+  /** What is judged. */
+  readonly at: GatePoint;
+  /** The commit that is checked out in `workspace`. */
+  readonly commit: string;
+  /** The commit to compare with. */
+  readonly base: string;
+  /** A directory with exactly that commit. */
+  readonly workspace: string;
+  /** Variables for programs that it starts. */
+  readonly environment: readonly (readonly [string, string])[];
+  /** Tells a line of progress. */
+  output(line: string): void;
+}
+
+/** A verdict of a gate of your own. */
+export type GateAnswer = { output?: string; counts?: TestCounts } & (
+  | { verdict: "passed" }
+  | { verdict: "failed"; findings?: Finding[] }
+  | { verdict: "broken"; why: string }
+  | { verdict: "needs_human"; why: string }
+);
+
+/** A gate of your own. */
+export interface OwnGate extends GateRules {
+  name: string;
+  /** Has to change when what it checks changes. */
+  version?: string;
+  /** Judges: true is green, false is red. Throwing or rejecting means that it could not judge. */
+  run(request: GateRequest, signal: AbortSignal): boolean | GateAnswer | Promise<boolean | GateAnswer>;
+}
+
+/** How a repository is opened. */
+export interface OpenOptions {
+  /** Agents by name; tasks that name none use `default`. */
+  agents?: Record<string, AgentOptions | OwnAgent>;
+  gates?: (GateOptions | OwnGate)[];
+  /** Adds the gates that the repository seems to want. */
+  detectGates?: boolean;
+  /** `memory` forgets all stories when the process ends; `sqlite` where absent. */
+  store?: "sqlite" | "memory";
+  /** The template of the prompts. */
+  promptTemplate?: string;
+  /** The folder for workspaces; one beside the repository where absent. */
+  workspaceRoot?: string;
+}
+
+/** What a story is made of. */
+export interface StoryOptions {
+  /** One line; the plan's where absent. */
+  title?: string;
+  /** At length; the plan's where absent. */
+  description?: string;
+  /** A plan, or its data; it is validated again. */
+  plan?: PlanData;
+  /** The branch that a landing moves; the one that HEAD names where absent. */
+  target?: string;
+  policy?: Partial<Policy>;
+}
+
+/** Stops what it is given to. */
+export interface Abortable {
+  /** Already aborted: nothing is started. Aborted later: the run is cancelled, and its report says so. */
+  signal?: AbortSignal;
+}
+
+/** What one call of `run` asks for. */
+export interface RunOptions extends Abortable {
+  /** Agents at once; the policy's number where absent. */
+  maxParallel?: number;
+  /** Only these tasks; all where empty. */
+  tasks?: string[];
+  /** With `tasks`: what they depend on too, instead of refusing. */
+  withDependencies?: boolean;
+  /** End after one wave. */
+  oneWave?: boolean;
+  /** Go on although a required gate or an agent is defined differently than in the earlier run. */
+  acceptConfig?: boolean;
+  /** Go on although the user's git configuration, hooks or attributes changed. */
+  acceptRepoChanges?: boolean;
+  /** Put a story branch that somebody else moved back to the accepted head. */
+  restoreBranch?: boolean;
+}
+
+/** What one call of `complete` asks for. */
+export interface CompleteOptions extends Abortable {
+  /** Move the target branch. */
+  merge?: boolean;
+  /** Land although tasks are failed or blocked. */
+  partial?: boolean;
+  /** Land without any required gate. */
+  noGates?: boolean;
+  /** Remove the story's worktree and its leftover workspaces after the landing. */
+  cleanup?: boolean;
+}
+
+/** What can be asked of a story in whatever process it runs. */
+export type Verb = "pause" | "resume" | "cancel" | "retry" | "skip";
+
+/** The rest of a request. */
+export interface CommandOptions {
+  /** The task; needed for `retry` and `skip`. */
+  task?: string;
+  /** With `retry`: shown to the agent. */
+  note?: string;
+  /** Who asks, for people. */
+  actor?: string;
+}
+
+/** The forms in which a graph is drawn. */
+export type GraphFormat = "mermaid" | "dot" | "svg";

@@ -1,0 +1,87 @@
+"""Turns a plan into merged work: coding agents in git worktrees, gates that judge what comes back, and git that merges it.
+
+The same engine as the `aura` command and the Rust library, with the same names and the same defaults.
+"""
+
+from aura import agents, events, gates, types
+from aura.errors import (
+    BackendMissing,
+    Cancelled,
+    Error,
+    ForeignChange,
+    ForeignMove,
+    GateChanged,
+    GateMissing,
+    Git,
+    Internal,
+    InvalidConfig,
+    InvalidInput,
+    InvalidPlan,
+    Io,
+    NotFound,
+    Process,
+    Refused,
+    Store,
+    StoryBusy,
+    Template,
+    UnsupportedRepository,
+    Untrusted,
+)
+from aura.hosts import (
+    Agent,
+    AgentRequest,
+    AgentResult,
+    FunctionAgent,
+    FunctionGate,
+    Gate,
+    GateRequest,
+    GateResult,
+    agent,
+    gate,
+)
+from aura.orchestrator import Orchestrator
+from aura.plan import Plan, plan_schema
+from aura.run import Run, StoryHandle
+
+__all__ = [
+    "Agent",
+    "AgentRequest",
+    "AgentResult",
+    "BackendMissing",
+    "Cancelled",
+    "Error",
+    "ForeignChange",
+    "ForeignMove",
+    "FunctionAgent",
+    "FunctionGate",
+    "Gate",
+    "GateChanged",
+    "GateMissing",
+    "GateRequest",
+    "GateResult",
+    "Git",
+    "Internal",
+    "InvalidConfig",
+    "InvalidInput",
+    "InvalidPlan",
+    "Io",
+    "NotFound",
+    "Orchestrator",
+    "Plan",
+    "Process",
+    "Refused",
+    "Run",
+    "Store",
+    "StoryBusy",
+    "StoryHandle",
+    "Template",
+    "UnsupportedRepository",
+    "Untrusted",
+    "agent",
+    "agents",
+    "events",
+    "gate",
+    "gates",
+    "plan_schema",
+    "types",
+]
