@@ -1,15 +1,18 @@
 //! The one test command: `cargo xtask test` and `cargo xtask lint`. Standard library only, so that it builds at once.
 
 mod parts;
+mod suite;
 mod summary;
 
 use std::process::ExitCode;
 
-use parts::{Options, Suite};
+use parts::Options;
+use suite::Suite;
 
 const USAGE: &str = "\
-cargo xtask test [rust] [--extended] [--require-all]   run the tests; every part with its time
-cargo xtask lint                                       formatting, lints and documentation, warnings denied
+cargo xtask test [rust] [py] [node] [vscode] [--extended] [--require-all]
+                          run the tests, of all languages or of some; every part with its time
+cargo xtask lint          formatting, lints and documentation, warnings denied
 
   --extended      also what takes long
   --require-all   fail where a tool is missing, instead of leaving its part out";

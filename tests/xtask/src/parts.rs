@@ -1,22 +1,28 @@
-//! The parts of a suite: commands that are run one after the other, each with its time.
+//! The parts of the suites.
 
 use std::env;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use crate::say;
-use crate::summary;
+use crate::suite::{Suite, root, succeeds, target};
 
 /// What the test command was asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
+    /// Nothing: all of them.
+    languages: Vec<Language>,
     /// Also what takes long.
-    pub(crate) extended: bool,
+    extended: bool,
     /// A missing tool is a failure.
-    pub(crate) require_all: bool,
+    require_all: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Language {
+    Rust,
+    Python,
+    Node,
+    VsCode,
 }
 
 impl Options {
@@ -24,8 +30,10 @@ impl Options {
         let mut options = Self::default();
         for word in words {
             match word.as_str() {
-                // The only language so far, and part of every run.
-                "rust" => {}
+                "rust" => options.languages.push(Language::Rust),
+                "py" => options.languages.push(Language::Python),
+                "node" => options.languages.push(Language::Node),
+                "vscode" => options.languages.push(Language::VsCode),
                 "--extended" => options.extended = true,
                 "--require-all" => options.require_all = true,
                 other => return Err(format!("`{other}` is not understood")),
@@ -33,73 +41,206 @@ impl Options {
         }
         Ok(options)
     }
-}
 
-/// How one part went.
-struct Part {
-    name: String,
-    passed: bool,
-    time: Duration,
-}
+    fn wants(&self, language: Language) -> bool {
+        self.languages.is_empty() || self.languages.contains(&language)
+    }
 
-/// Parts that were run.
-#[derive(Default)]
-pub(crate) struct Suite {
-    parts: Vec<Part>,
-    summaries: Vec<String>,
-    skipped: Vec<String>,
-    /// There are summaries to add up.
-    has_tests: bool,
+    /// What tests look at.
+    fn environment(&self) -> Vec<(&'static str, &'static str)> {
+        let flags = [
+            (self.extended, "AURA_EXTENDED"),
+            (self.require_all, "AURA_REQUIRE_ALL"),
+        ];
+        let set = flags.into_iter().filter(|(set, _)| *set);
+        set.map(|(_, name)| (name, "1")).collect()
+    }
 }
 
 /// All tests.
 pub(crate) fn test(options: &Options) -> Suite {
-    let mut suite = Suite {
-        has_tests: true,
-        ..Suite::default()
-    };
-    let nextest = succeeds("cargo", &["nextest", "--version"]);
-    if options.require_all && !nextest {
-        suite.fail("cargo-nextest", "is not installed");
+    let mut suite = Suite::of_tests(options.require_all);
+    if options.wants(Language::Rust) {
+        rust(&mut suite, options);
+    } else if !suite.run("programs for the tests", PROGRAMS) {
+        return suite;
     }
-    let mut environment = Vec::new();
-    if options.extended {
-        environment.push(("AURA_EXTENDED", "1"));
+    if options.wants(Language::Python) {
+        python(&mut suite, options);
     }
-    if options.require_all {
-        environment.push(("AURA_REQUIRE_ALL", "1"));
+    if options.wants(Language::Node) {
+        node(&mut suite, options);
     }
-    if nextest {
-        suite.run_with(
-            "tests",
-            "cargo",
-            &["nextest", "run", "--workspace", "--no-fail-fast"],
-            &environment,
-        );
-        suite.run_with(
-            "doc tests",
-            "cargo",
-            &["test", "--workspace", "--doc"],
-            &environment,
-        );
-    } else {
-        let words = ["test", "--workspace", "--no-fail-fast"];
-        suite.run_with("tests and doc tests", "cargo", &words, &environment);
+    if options.wants(Language::VsCode) {
+        vscode(&mut suite, options);
     }
-    suite.run(
-        "example embed",
-        "cargo",
-        &["run", "--quiet", "-p", "aura-examples", "--bin", "embed"],
-    );
-    demo(&mut suite);
     suite
+}
+
+/// The scripted agent and what else the tests of other languages start; the Rust tests build them, too.
+const PROGRAMS: &[&str] = &[
+    "cargo",
+    "build",
+    "--package",
+    "aura-tests",
+    "--package",
+    "aura-cli",
+    "--bins",
+];
+
+fn rust(suite: &mut Suite, options: &Options) {
+    let environment = options.environment();
+    if succeeds(&["cargo", "nextest", "--version"]) {
+        let words = ["cargo", "nextest", "run", "--workspace", "--no-fail-fast"];
+        suite.run_with("tests", &root(), &words, &environment);
+        let words = ["cargo", "test", "--workspace", "--doc"];
+        suite.run_with("doc tests", &root(), &words, &environment);
+    } else {
+        let words = ["cargo", "test", "--workspace", "--no-fail-fast"];
+        suite.run_with("tests and doc tests", &root(), &words, &environment);
+    }
+    for example in ["run_plan", "own_agent", "own_gate"] {
+        let words = [
+            "cargo",
+            "run",
+            "--quiet",
+            "-p",
+            "aura-examples",
+            "--bin",
+            example,
+        ];
+        suite.run(&format!("example {example}"), &words);
+    }
+    demo(suite);
+    // Tests of other languages need them also where no test of this language does.
+    suite.run("programs for the tests", PROGRAMS);
+}
+
+fn python(suite: &mut Suite, options: &Options) {
+    if !succeeds(&["python3", "-m", "venv", "--help"]) {
+        suite.missing("python", "python3 with venv is not installed");
+        return;
+    }
+    let venv = target().join("venv");
+    let python = venv.join("bin/python");
+    let (place, python) = (text(&venv), text(&python));
+    let ready = suite.run("python: environment", &["python3", "-m", "venv", &place])
+        && suite.run(
+            "python: packages",
+            &[
+                &python,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "-r",
+                "aura-py/requirements-dev.txt",
+            ],
+        )
+        && suite.run_with(
+            "python: build",
+            &root(),
+            &[
+                &python,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--force-reinstall",
+                "--no-deps",
+                "./aura-py",
+            ],
+            // The profile that everything else was built with.
+            &[("MATURIN_PEP517_ARGS", "--profile dev")],
+        );
+    if ready {
+        let words = [&python, "-m", "pytest", "-q", "aura-py/tests"];
+        suite.run_with(
+            "python: tests",
+            &root(),
+            &words,
+            &with_bin(options).borrowed(),
+        );
+    }
+}
+
+fn node(suite: &mut Suite, options: &Options) {
+    if !succeeds(&["npm", "--version"]) {
+        suite.missing("node", "node with npm is not installed");
+        return;
+    }
+    let package = root().join("aura-node");
+    if install(suite, "node", &package)
+        && suite.run_with("node: build", &package, &["npm", "run", "build:debug"], &[])
+    {
+        let words = ["npm", "test"];
+        suite.run_with(
+            "node: tests",
+            &package,
+            &words,
+            &with_bin(options).borrowed(),
+        );
+    }
+}
+
+/// After [`node`]: the extension embeds the package as it was built.
+fn vscode(suite: &mut Suite, options: &Options) {
+    let package = root().join("examples/vscode");
+    if !succeeds(&["npm", "--version"]) {
+        suite.missing("vscode", "node with npm is not installed");
+        return;
+    }
+    if !root().join("aura-node/dist").is_dir() {
+        suite.missing("vscode", "the package for node is not built");
+        return;
+    }
+    if !install(suite, "vscode", &package) {
+        return;
+    }
+    let environment = with_bin(options);
+    let words = ["npm", "test"];
+    let passed = suite.run_with("vscode: tests", &package, &words, &environment.borrowed());
+    if passed && options.extended {
+        let words = ["node", "drive/main.mjs"];
+        suite.run_with(
+            "vscode: in an editor",
+            &package,
+            &words,
+            &environment.borrowed(),
+        );
+    }
+}
+
+fn install(suite: &mut Suite, name: &str, package: &Path) -> bool {
+    let words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"];
+    suite.run_with(&format!("{name}: packages"), package, &words, &[])
+}
+
+/// The environment of tests that start programs that cargo built.
+struct Environment(Vec<(&'static str, String)>);
+
+impl Environment {
+    fn borrowed(&self) -> Vec<(&str, &str)> {
+        let pairs = self.0.iter();
+        pairs.map(|(name, value)| (*name, value.as_str())).collect()
+    }
+}
+
+fn with_bin(options: &Options) -> Environment {
+    let flags = options.environment().into_iter();
+    let mut all: Vec<_> = flags
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect();
+    all.push(("AURA_TEST_BIN", text(&target().join("debug"))));
+    Environment(all)
 }
 
 /// Formatting, lints and documentation.
 pub(crate) fn lint() -> Suite {
     let mut suite = Suite::default();
-    suite.run("format", "cargo", &["fmt", "--all", "--check"]);
+    suite.run("format", &["cargo", "fmt", "--all", "--check"]);
     let words = [
+        "cargo",
         "clippy",
         "--workspace",
         "--all-targets",
@@ -107,164 +248,35 @@ pub(crate) fn lint() -> Suite {
         "-D",
         "warnings",
     ];
-    suite.run("clippy", "cargo", &words);
+    suite.run("clippy", &words);
     let words = [
+        "cargo",
         "doc",
         "--workspace",
         "--no-deps",
         "--document-private-items",
     ];
-    suite.run_with(
-        "documentation",
-        "cargo",
-        &words,
-        &[("RUSTDOCFLAGS", "-D warnings")],
-    );
+    let environment = [("RUSTDOCFLAGS", "-D warnings")];
+    suite.run_with("documentation", &root(), &words, &environment);
     suite
 }
 
 /// The demo, in a directory that goes away when it passed.
 fn demo(suite: &mut Suite) {
     let dir = env::temp_dir().join(format!("aura-xtask-demo-{}", std::process::id()));
-    let place = dir.to_string_lossy().into_owned();
+    let place = text(&dir);
     let words = [
-        "run", "--quiet", "-p", "aura-cli", "--", "demo", "--keep", &place,
+        "cargo", "run", "--quiet", "-p", "aura-cli", "--", "demo", "--keep", &place,
     ];
-    if suite.run("demo", "cargo", &words) {
+    if suite.run("demo", &words) {
         let _ = std::fs::remove_dir_all(&dir);
     } else {
         say(&format!("the demo's files are in {place}"));
     }
 }
 
-impl Suite {
-    /// Whether every part passed, and there was one.
-    pub(crate) fn passed(&self) -> bool {
-        !self.parts.is_empty() && self.parts.iter().all(|part| part.passed)
-    }
-
-    fn run(&mut self, name: &str, program: &str, words: &[&str]) -> bool {
-        self.run_with(name, program, words, &[])
-    }
-
-    fn run_with(
-        &mut self,
-        name: &str,
-        program: &str,
-        words: &[&str],
-        environment: &[(&str, &str)],
-    ) -> bool {
-        say(&format!("\n== {name}: {program} {}", words.join(" ")));
-        let begun = Instant::now();
-        let passed = match self.watch(program, words, environment) {
-            Ok(passed) => passed,
-            Err(error) => {
-                say(&format!("{program} could not be run: {error}"));
-                false
-            }
-        };
-        let time = begun.elapsed();
-        let word = if passed { "passed" } else { "FAILED" };
-        say(&format!("== {name}: {word} in {:.1} s", time.as_secs_f64()));
-        self.parts.push(Part {
-            name: name.to_owned(),
-            passed,
-            time,
-        });
-        passed
-    }
-
-    /// Runs a command, shows what it prints, and keeps its summaries.
-    fn watch(
-        &mut self,
-        program: &str,
-        words: &[&str],
-        environment: &[(&str, &str)],
-    ) -> std::io::Result<bool> {
-        let mut child = Command::new(program)
-            .args(words)
-            .envs(environment.iter().copied())
-            .current_dir(root())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let errors = child
-            .stderr
-            .take()
-            .map(|stream| thread::spawn(move || copy(stream)));
-        let mut found = child.stdout.take().map(copy).unwrap_or_default();
-        if let Some(errors) = errors
-            && let Ok(more) = errors.join()
-        {
-            found.extend(more);
-        }
-        self.summaries.extend(summary::of_part(found));
-        Ok(child.wait()?.success())
-    }
-
-    fn fail(&mut self, name: &str, why: &str) {
-        say(&format!("== {name}: {why}"));
-        self.skipped.push(format!("{name} {why}"));
-        self.parts.push(Part {
-            name: name.to_owned(),
-            passed: false,
-            time: Duration::ZERO,
-        });
-    }
-
-    /// The times, and the summaries of the test runners last.
-    pub(crate) fn report(&self) -> String {
-        let mut lines = vec![String::new(), "== summary".to_owned()];
-        for part in &self.parts {
-            let word = if part.passed { "passed" } else { "FAILED" };
-            lines.push(format!(
-                "{:>8.1} s  {word}  {}",
-                part.time.as_secs_f64(),
-                part.name
-            ));
-        }
-        lines.extend(
-            self.skipped
-                .iter()
-                .map(|skipped| format!("missing: {skipped}")),
-        );
-        lines.extend(self.summaries.iter().cloned());
-        if self.has_tests {
-            lines.push(summary::total(&self.summaries, self.passed()));
-        }
-        lines.join("\n")
-    }
-}
-
-/// Shows a stream line by line and returns the summaries in it.
-fn copy(stream: impl Read) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut reader = BufReader::new(stream);
-    let mut line = Vec::new();
-    while matches!(reader.read_until(b'\n', &mut line), Ok(read) if read > 0) {
-        let _ = std::io::stdout().lock().write_all(&line);
-        let text = String::from_utf8_lossy(&line);
-        found.extend(summary::of_line(&text));
-        line.clear();
-    }
-    found
-}
-
-fn succeeds(program: &str, words: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command
-        .args(words)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
-/// The root of the workspace.
-fn root() -> PathBuf {
-    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).map_or(here.clone(), PathBuf::from)
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -278,30 +290,20 @@ mod tests {
 
     #[test]
     fn options_are_understood_or_refused() {
-        assert_eq!(parse("rust"), Ok(Options::default()));
-        let all = parse("--extended rust --require-all").expect("options");
-        assert!(all.extended && all.require_all);
-        assert!(parse("rust cobol").is_err());
-    }
-
-    #[test]
-    fn a_suite_without_parts_or_with_a_red_one_does_not_pass() {
-        assert!(!Suite::default().passed());
-        let mut suite = Suite::default();
-        assert!(suite.run("good", "rustc", &["--version"]));
-        assert!(suite.passed());
-        assert!(!suite.run("bad", "rustc", &["--no-such-option"]));
-        assert!(!suite.passed());
-        assert!(!suite.run("missing", "no-such-program-anywhere", &[]));
-        let report = suite.report();
-        assert!(
-            report.contains("passed  good") && report.contains("FAILED  bad"),
-            "{report}"
+        let all = parse("").expect("options");
+        let every = [
+            Language::Rust,
+            Language::Python,
+            Language::Node,
+            Language::VsCode,
+        ];
+        assert!(every.iter().all(|language| all.wants(*language)));
+        let some = parse("--extended rust py --require-all").expect("options");
+        assert!(some.wants(Language::Python) && !some.wants(Language::Node));
+        assert_eq!(
+            some.environment(),
+            [("AURA_EXTENDED", "1"), ("AURA_REQUIRE_ALL", "1")]
         );
-    }
-
-    #[test]
-    fn the_root_is_the_workspace() {
-        assert!(root().join("Cargo.lock").is_file());
+        assert!(parse("rust cobol").is_err());
     }
 }
