@@ -1,7 +1,8 @@
 //! Random schedules with failures, crashes and commands, thousands a second, on a clock that only moves when nothing else can.
 //!
 //! [`world`] plays git, agents and gates and knows the truth about every tree; [`audit`] reads the event log alone
-//! and says what a promise was broken by. Neither looks into the decision core.
+//! and says what a promise was broken by, [`account`] those about budgets, providers and places. None of them looks into the
+//! decision core.
 
 mod account;
 mod audit;

@@ -154,6 +154,11 @@ impl<S: FnMut(&Start) -> End> Stage<S> {
 
     /// Runs until the run ends: its outcome and reason.
     fn run(&mut self, options: RunOptions) -> (RunOutcome, String) {
+        self.begin_run(options);
+        self.finish()
+    }
+
+    fn begin_run(&mut self, options: RunOptions) {
         self.runs += 1;
         self.append(vec![NewEvent::story(EventKind::RunStarted {
             options: Box::new(options),
@@ -161,22 +166,11 @@ impl<S: FnMut(&Start) -> End> Stage<S> {
             gates: Vec::new(),
             fingerprint: String::new(),
         })]);
+    }
+
+    fn finish(&mut self) -> (RunOutcome, String) {
         while self.state.run.is_some() {
-            let next = self.flying.first_key_value().map(|((at, _), _)| *at);
-            let at = match (next, self.state.next_wakeup()) {
-                (Some(a), Some(b)) => a.min(b),
-                (a, b) => a.or(b).expect("something will happen"),
-            };
-            self.now = self.now.max(at);
-            let events = match self.flying.first_entry() {
-                Some(first) if first.key().0 <= self.now => {
-                    let outcome = first.remove();
-                    self.working -= usize::from(matches!(outcome, Outcome::Agent { .. }));
-                    self.state.record(outcome)
-                }
-                _ => Vec::new(),
-            };
-            self.append(events);
+            self.step();
         }
         let end = self.log.iter().rev().find_map(|event| match &event.kind {
             EventKind::RunFinished { outcome, reason } => {
@@ -184,12 +178,28 @@ impl<S: FnMut(&Start) -> End> Stage<S> {
             }
             _ => None,
         });
-        assert_eq!(
-            State::fold(&self.log),
-            self.state,
-            "the fold is the same again"
-        );
+        let folded = State::fold(&self.log);
+        assert_eq!(folded, self.state, "the fold is the same again");
         end.expect("an end")
+    }
+
+    /// Lets the next effect end, or moves the clock to the next timer.
+    fn step(&mut self) {
+        let next = self.flying.first_key_value().map(|((at, _), _)| *at);
+        let at = match (next, self.state.next_wakeup()) {
+            (Some(a), Some(b)) => a.min(b),
+            (a, b) => a.or(b).expect("something will happen"),
+        };
+        self.now = self.now.max(at);
+        let events = match self.flying.first_entry() {
+            Some(first) if first.key().0 <= self.now => {
+                let outcome = first.remove();
+                self.working -= usize::from(matches!(outcome, Outcome::Agent { .. }));
+                self.state.record(outcome)
+            }
+            _ => Vec::new(),
+        };
+        self.append(events);
     }
 
     /// What of the log concerns limits, in short.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{End, Stage, Start, minute, tasks};
-use crate::model::{FailureClass, Limits, Policy, RunOptions, RunOutcome};
+use crate::model::{FailureClass, Limits, Policy, RunOptions, RunOutcome, Verb};
 
 const AGENTS: [(&str, Option<&str>); 3] = [
     ("default", Some("east")),
@@ -155,6 +155,30 @@ fn rate_limits_without_an_end_are_asked_again_more_and_more_rarely_and_not_for_e
         (stage.state.tasks[0].retries, stage.state.tasks[0].restarts),
         (0, 0)
     );
+}
+
+/// A person need not wait with the tasks.
+#[test]
+fn what_waits_for_a_limit_can_be_skipped() {
+    let end = minute(180);
+    let script = move |start: &Start| match start.task {
+        1 if start.at < end => End::limited(FailureClass::Quota, Some(end), 1),
+        _ => End::well(60),
+    };
+    let mut stage = Stage::new(tasks(3, |_| "default"), policy(), &AGENTS, script);
+    stage.begin_run(RunOptions::default());
+    while stage.starts.is_empty() || stage.working > 0 {
+        stage.step();
+    }
+    let verb = Verb::Skip { task: "t1".into() };
+    let events = stage.state.answer_command(verb, "test");
+    stage.append(events);
+    let (outcome, _) = stage.finish();
+    assert_eq!(
+        (outcome, stage.accepted()),
+        (RunOutcome::ReadyToComplete, 2)
+    );
+    assert!(stage.now < end, "{}", stage.now);
 }
 
 /// A missing login, a wrong model and the like: what runs is finished, nothing else starts.
