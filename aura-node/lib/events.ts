@@ -39,6 +39,7 @@ interface OfTask extends Envelope {
 interface AgentDefinition {
   name: string;
   digest: string;
+  provider?: string;
 }
 
 interface GateDefinition {
@@ -212,15 +213,27 @@ export type GateFinished = Envelope & {
   log?: string;
   durationMs: number;
 } & GateVerdict;
-/** No new starts with this agent until the limit ends. */
+/** No new starts with agents of this provider until the limit ends. */
 export interface BreakerOpened extends Envelope {
   type: "breaker.opened";
-  agent: string;
+  provider: string;
   until?: string;
 }
 export interface BreakerClosed extends Envelope {
   type: "breaker.closed";
+  provider: string;
+}
+/** How many starts of an agent there may be at once, after ones that ended abnormally and after ones that did not. */
+export interface ParallelismChanged extends Envelope {
+  type: "parallelism.changed";
   agent: string;
+  limit: number;
+  why: string;
+}
+/** Nothing that is left fits into what the story may use up. */
+export interface BudgetExceeded extends Envelope {
+  type: "budget.exceeded";
+  which: "attempts" | "tokens" | "cost";
 }
 export type CommandAccepted = Envelope & { type: "command.accepted"; actor: string } & Asked;
 export type CommandRefused = Envelope & { type: "command.refused"; actor: string; why: string } & Asked;
@@ -281,6 +294,8 @@ export type DurableEvent =
   | GateFinished
   | BreakerOpened
   | BreakerClosed
+  | ParallelismChanged
+  | BudgetExceeded
   | CommandAccepted
   | CommandRefused
   | LandStarted
@@ -292,7 +307,7 @@ export type DurableEvent =
 /** Events kept for recovery: part of a story's log, never told by a run. */
 export type InternalEvent = Envelope &
   (
-    | { type: "intent.workspace"; path: string; base: string; start: StartKind; previous?: { base: string; commit: string } }
+    | { type: "intent.workspace"; path: string; base: string; start: StartKind; agent?: string; previous?: { base: string; commit: string } }
     | { type: "workspace.ready"; start: StartKind; conflicts: string[] }
     | { type: "intent.start"; marker: string; agent: string }
     | { type: "process.registered"; pid: number; startTime: number; bootId: string; marker: string }

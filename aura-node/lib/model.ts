@@ -302,6 +302,8 @@ export interface StatusView {
   /** Every verdict so far, oldest first. */
   gates: GateLine[];
   agents: { running: number; waiting: number };
+  /** Providers whose limit keeps their agents from starting, while a run is under way. */
+  limits?: { provider: string; until?: string }[];
   usage: Usage;
 }
 

@@ -173,6 +173,20 @@ export interface RunOptions extends Abortable {
   acceptRepoChanges?: boolean;
   /** Put a story branch that somebody else moved back to the accepted head. */
   restoreBranch?: boolean;
+  /** What the story may use up, earlier runs included. When no start fits any more the run pauses. */
+  limits?: Limits;
+  /** Which agent stands in for which when that one's provider is at a limit. */
+  fallback?: Record<string, string>;
+}
+
+/** No limit where absent. */
+export interface Limits {
+  /** Starts of agents, retries and restarts included. */
+  attempts?: number;
+  /** Tokens read and written, as agents report them. */
+  tokens?: number;
+  /** US dollars, as agents report them. */
+  costUsd?: number;
 }
 
 /** What one call of `complete` asks for. */

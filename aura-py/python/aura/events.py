@@ -231,13 +231,25 @@ class GateFinished(_Event):
 
 class BreakerOpened(_Event):
     type: Literal["breaker.opened"]
-    agent: str
+    provider: str
     until: NotRequired[str]
 
 
 class BreakerClosed(_Event):
     type: Literal["breaker.closed"]
+    provider: str
+
+
+class ParallelismChanged(_Event):
+    type: Literal["parallelism.changed"]
     agent: str
+    limit: int
+    why: str
+
+
+class BudgetExceeded(_Event):
+    type: Literal["budget.exceeded"]
+    which: Literal["attempts", "tokens", "cost"]
 
 
 class CommandAccepted(_Event):
@@ -293,6 +305,7 @@ class IntentWorkspace(_Event):
     path: str
     base: str
     start: StartKind
+    agent: NotRequired[str]
     previous: NotRequired[PreviousAttempt]
 
 
@@ -453,6 +466,8 @@ PublicEvent = Union[
     GateFinished,
     BreakerOpened,
     BreakerClosed,
+    ParallelismChanged,
+    BudgetExceeded,
     CommandAccepted,
     CommandRefused,
     LandStarted,

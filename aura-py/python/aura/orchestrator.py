@@ -26,6 +26,7 @@ from aura.run import Run, StoryHandle
 from aura.types import (
     DoctorReport,
     GraphFormat,
+    Limits,
     PlanData,
     PolicyOptions,
     Report,
@@ -208,6 +209,8 @@ class Orchestrator:
         accept_config: bool | None = None,
         accept_repo_changes: bool | None = None,
         restore_branch: bool | None = None,
+        limits: Limits | None = None,
+        fallback: Mapping[str, str] | None = None,
     ) -> Run:
         """Runs a story, or takes up a run that was interrupted. It goes on in the background.
 
@@ -223,6 +226,8 @@ class Orchestrator:
             accept_config=accept_config,
             accept_repo_changes=accept_repo_changes,
             restore_branch=restore_branch,
+            limits=limits,
+            fallback=None if fallback is None else dict(fallback),
         )
         return await self._start("run", story, options)
 
@@ -268,6 +273,8 @@ class Orchestrator:
         accept_config: bool | None = None,
         accept_repo_changes: bool | None = None,
         restore_branch: bool | None = None,
+        limits: Limits | None = None,
+        fallback: Mapping[str, str] | None = None,
     ) -> Report:
         """`run` and `wait` for programs without an event loop.
 
@@ -285,6 +292,8 @@ class Orchestrator:
                 accept_config=accept_config,
                 accept_repo_changes=accept_repo_changes,
                 restore_branch=restore_branch,
+                limits=limits,
+                fallback=fallback,
             )
 
         return self._block("run", lambda: until_done(start))

@@ -227,6 +227,14 @@ class PolicyOptions(TypedDict, total=False):
     limit_wait_ms: int
 
 
+class Limits(TypedDict, total=False):
+    """What a story may use up, over all of its runs together; no limit where absent."""
+
+    attempts: int
+    tokens: int
+    cost_usd: float
+
+
 class RunOptions(TypedDict):
     """What a run was asked for."""
 
@@ -237,6 +245,8 @@ class RunOptions(TypedDict):
     accept_config: bool
     accept_repo_changes: bool
     restore_branch: bool
+    limits: NotRequired[Limits]
+    fallback: NotRequired[dict[str, str]]
 
 
 class CompleteOptions(TypedDict):
@@ -253,6 +263,7 @@ class AgentDefinition(TypedDict):
 
     name: str
     digest: str
+    provider: NotRequired[str]
 
 
 class GateDefinition(TypedDict):
@@ -331,6 +342,13 @@ class AgentCounts(TypedDict):
     waiting: int
 
 
+class ProviderLimit(TypedDict):
+    """A provider at a limit."""
+
+    provider: str
+    until: NotRequired[str]
+
+
 class StatusView(TypedDict):
     """A story at one moment."""
 
@@ -345,6 +363,7 @@ class StatusView(TypedDict):
     tasks: list[TaskLine]
     gates: list[GateLine]
     agents: AgentCounts
+    limits: NotRequired[list[ProviderLimit]]
     usage: Usage
 
 
