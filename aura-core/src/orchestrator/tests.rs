@@ -5,6 +5,8 @@ mod kit;
 mod leftovers;
 mod limits;
 mod refused;
+mod taken_up;
+mod unsealed;
 
 use std::path::Path;
 use std::process::Command;
