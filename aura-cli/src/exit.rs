@@ -44,6 +44,10 @@ impl Exit {
     pub(crate) fn of_outcome(outcome: RunOutcome, reason: Option<&str>, merge: bool) -> Self {
         match outcome {
             RunOutcome::Completed => Self::Done,
+            // A landing that was cancelled before it moved the target.
+            RunOutcome::ReadyToComplete | RunOutcome::Paused if reason == Some("cancelled") => {
+                Self::Interrupted
+            }
             RunOutcome::ReadyToComplete if merge => Self::Paused,
             RunOutcome::ReadyToComplete => Self::Done,
             // The caller asked for a part, and got it.
@@ -87,6 +91,7 @@ mod tests {
             (Completed, None, true, 0),
             (ReadyToComplete, None, false, 0),
             (ReadyToComplete, Some("conflict"), true, 3),
+            (ReadyToComplete, Some("cancelled"), true, 130),
             (Paused, Some("wave"), false, 0),
             (Paused, Some("filter"), true, 0),
             (Paused, Some("requested"), false, 3),

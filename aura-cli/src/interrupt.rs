@@ -41,6 +41,17 @@ impl Interrupts {
         Ok(Self { seen: false })
     }
 
+    /// Takes note of a request that has come already.
+    pub(crate) async fn poll(&mut self) {
+        // The runtime looks for signals when nothing else is to be done.
+        tokio::task::yield_now().await;
+        tokio::select! {
+            biased;
+            () = self.next() => {}
+            () = std::future::ready(()) => {}
+        }
+    }
+
     /// The next request. Cancel safe.
     pub(crate) async fn next(&mut self) {
         #[cfg(unix)]
@@ -57,5 +68,28 @@ impl Interrupts {
             std::future::pending::<()>().await;
         }
         self.seen = true;
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_came_while_nobody_waited_is_heard() {
+        let mut interrupts = Interrupts::listen().expect("signals");
+        interrupts.poll().await;
+        assert!(!interrupts.seen);
+        let own = rustix::process::getpid();
+        rustix::process::kill_process(own, rustix::process::Signal::HUP).expect("a signal");
+        let heard = async {
+            while !interrupts.seen {
+                interrupts.poll().await;
+            }
+        };
+        let heard = tokio::time::timeout(Duration::from_secs(60), heard).await;
+        heard.expect("the signal is heard");
     }
 }

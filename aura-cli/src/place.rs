@@ -20,6 +20,19 @@ pub(crate) fn root(path: &Path) -> Option<PathBuf> {
     }
 }
 
+/// Whether HEAD of the checkout that `path` lies in names a commit and not a branch. What cannot be read is left to git to judge.
+pub(crate) fn is_detached(path: &Path) -> bool {
+    let Some(root) = root(path) else {
+        return false;
+    };
+    let dot_git = root.join(".git");
+    let git_dir = match std::fs::read_to_string(&dot_git) {
+        Ok(text) => root.join(text.trim().trim_start_matches("gitdir:").trim()),
+        Err(_) => dot_git,
+    };
+    std::fs::read_to_string(git_dir.join("HEAD")).is_ok_and(|head| !head.starts_with("ref:"))
+}
+
 /// The user's common git directory, where `git_dir` is `<common>/aura/repo.git/worktrees/<name>`.
 fn owner(git_dir: &Path) -> Option<PathBuf> {
     let home = git_dir
@@ -40,7 +53,7 @@ fn checkout_of(common: &Path) -> Option<PathBuf> {
 mod tests {
     use std::fs;
 
-    use super::root;
+    use super::{is_detached, root};
 
     #[test]
     fn checkouts_are_found_from_inside_and_workspaces_stand_for_them() {
@@ -73,5 +86,31 @@ mod tests {
         ] {
             assert_eq!(root(from).as_ref(), expected, "{}", from.display());
         }
+    }
+
+    #[test]
+    fn a_detached_head_is_told_from_a_branch() {
+        let temp = tempfile::tempdir().expect("a directory");
+        let base = fs::canonicalize(temp.path()).expect("a path");
+        let (main, linked) = (base.join("main"), base.join("linked"));
+        let linked_git = main.join(".git/worktrees/linked");
+        fs::create_dir_all(&linked_git).expect("directories");
+        fs::create_dir_all(&linked).expect("a directory");
+        fs::write(
+            linked.join(".git"),
+            format!("gitdir: {}\n", linked_git.display()),
+        )
+        .expect("a file");
+        let commit = "0123456789abcdef0123456789abcdef01234567\n";
+        for (main_head, linked_head) in [
+            ("ref: refs/heads/main\n", commit),
+            (commit, "ref: refs/heads/x\n"),
+        ] {
+            fs::write(main.join(".git/HEAD"), main_head).expect("a file");
+            fs::write(linked_git.join("HEAD"), linked_head).expect("a file");
+            let found = (is_detached(&main), is_detached(&linked));
+            assert_eq!(found, (main_head == commit, linked_head == commit));
+        }
+        assert!(!is_detached(&base.join("missing")));
     }
 }

@@ -1,11 +1,12 @@
 //! What holds for one call: arguments, then the environment, then the repository's file, then the library's defaults.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aura_core::{
-    ConfiguredGate, Error, ErrorKind, GateSchedule, Orchestrator, OrchestratorBuilder, Plan,
-    Policy, Result, agents, gates,
+    AgentBackend, ConfiguredGate, Error, ErrorKind, GateSchedule, Orchestrator,
+    OrchestratorBuilder, Plan, Policy, Result, agents, gates,
 };
 
 use crate::args::{CreateFlags, EngineFlags, Place, RunFlags};
@@ -63,6 +64,7 @@ impl Settings {
             Some(root) => Config::load(root)?,
             None => None,
         };
+        check_env(engine, environment)?;
         let agents = choose_agents(engine, environment, config.as_ref())?;
         let gates = choose_gates(engine, config.as_ref(), root.as_deref())?;
         if let Some(config) = &config
@@ -102,7 +104,7 @@ impl Settings {
             builder = builder.workspace_root(root);
         }
         for agent in &self.agents {
-            builder = builder.agent(&agent.name, agents::command(&agent.command));
+            builder = builder.agent(&agent.name, started(agent));
         }
         match &self.gates {
             Gates::None => builder,
@@ -163,6 +165,26 @@ impl Settings {
         Ok(())
     }
 
+    /// Looks for the programs of the gates and of the agents that the plan needs, before anything starts.
+    ///
+    /// # Errors
+    /// `InvalidConfig`, naming what is missing.
+    pub(crate) async fn preflight(&self, plan: &Plan) -> Result<()> {
+        let is_needed = |agent: &&AgentEntry| {
+            let mut names = plan.tasks.iter().map(|task| task.agent.as_deref());
+            names.any(|name| name.unwrap_or(DEFAULT_AGENT) == agent.name)
+        };
+        for agent in self.agents.iter().filter(is_needed) {
+            let found = started(agent).preflight().await;
+            found.map_err(|error| error.context(format!("agent `{}`", agent.name)))?;
+        }
+        for gate in self.configured_gates() {
+            let found = gate.gate().preflight().await;
+            found.map_err(|error| error.context(format!("gate `{}`", gate.definition().name)))?;
+        }
+        Ok(())
+    }
+
     /// Refuses a landing that nothing would judge, before anything starts.
     ///
     /// # Errors
@@ -183,8 +205,32 @@ impl Settings {
     }
 }
 
+fn started(entry: &AgentEntry) -> agents::CommandAgent {
+    agents::command(&entry.command).env_allow(&entry.env)
+}
+
+/// Why a text does not name variables of the environment.
+///
+/// # Errors
+/// In words.
+pub(crate) fn check_variable(name: &str) -> Result<(), String> {
+    let stem = name.strip_suffix('*').unwrap_or(name);
+    if name.contains('=') {
+        return Err(format!(
+            "`{name}` has a value: write the name only, and set it where aura is called"
+        ));
+    }
+    if stem.contains('*') || stem.contains('\0') || stem.trim() != stem || name.is_empty() {
+        return Err(format!(
+            "`{name}` names no environment variable; only its end may be a `*`"
+        ));
+    }
+    Ok(())
+}
+
 fn configured(entry: &GateEntry) -> ConfiguredGate {
-    let mut gate = gates::command(&entry.name, &entry.command)
+    let program = gates::CommandGate::new(&entry.command).env_allow(&entry.env);
+    let mut gate = ConfiguredGate::new(&entry.name, Arc::new(program))
         .required(entry.required)
         .flaky(entry.flaky);
     if let Some(at) = &entry.at {
@@ -194,6 +240,26 @@ fn configured(entry: &GateEntry) -> ConfiguredGate {
         gate = gate.timeout(timeout);
     }
     gate
+}
+
+/// Refuses names that mean nothing, and names that nobody would get to see.
+fn check_env(engine: &EngineFlags, environment: &Environment) -> Result<()> {
+    let refused = |message: String| Error::new(ErrorKind::InvalidInput, message);
+    for name in &engine.env {
+        check_variable(name).map_err(|why| refused(format!("--env: {why}")))?;
+    }
+    let is_given = engine.agent_command.is_some()
+        || (engine.agent.is_none() && environment.agent_command.is_some())
+        || !engine.gates.is_empty();
+    if engine.env.is_empty() || is_given {
+        return Ok(());
+    }
+    Err(refused(
+        "--env is for the agent and the gates of the command line, and there are none".to_owned(),
+    )
+    .with_help(format!(
+        "write `env: [NAME]` at the agent or the gate in {PATH}"
+    )))
 }
 
 fn choose_agents(
@@ -220,22 +286,23 @@ fn choose_agents(
                     format!("agents are: {}", known.join(", "))
                 }));
             };
-            set_default(&mut agents, found.command);
+            set_default(&mut agents, found.command, found.env);
             None
         }
         (None, None) => environment.agent_command.as_ref(),
     };
     if let Some(line) = line {
-        set_default(&mut agents, words::split(line)?);
+        set_default(&mut agents, words::split(line)?, engine.env.clone());
     }
     Ok(agents)
 }
 
-fn set_default(agents: &mut Vec<AgentEntry>, command: Vec<String>) {
+fn set_default(agents: &mut Vec<AgentEntry>, command: Vec<String>, env: Vec<String>) {
     agents.retain(|agent| agent.name != DEFAULT_AGENT);
     agents.push(AgentEntry {
         name: DEFAULT_AGENT.to_owned(),
         command,
+        env,
     });
 }
 
@@ -250,7 +317,10 @@ fn choose_gates(
     if !engine.gates.is_empty() {
         let mut given: Vec<GateEntry> = Vec::new();
         for text in &engine.gates {
-            let gate = parse_gate(text)?;
+            let gate = GateEntry {
+                env: engine.env.clone(),
+                ..parse_gate(text)?
+            };
             if given.iter().any(|other| other.name == gate.name) {
                 let message = format!("two gates are called `{}`", gate.name);
                 return Err(Error::new(ErrorKind::InvalidInput, message));
@@ -278,6 +348,7 @@ fn parse_gate(text: &str) -> Result<GateEntry> {
     Ok(GateEntry {
         name: name.trim().to_owned(),
         command: words::split(line)?,
+        env: Vec::new(),
         at: None,
         required: true,
         timeout: None,

@@ -1,4 +1,30 @@
 //! Turns a plan into merged work.
+//!
+//! A plan is a graph of tasks. Several coding agents work on it at once, each in a git worktree of its own; gates judge what comes
+//! back; failures are tried again with the evidence in the prompt; what is good is integrated, and a branch only ever moves to a
+//! commit whose exact tree passed the gates. Every step is recorded before it is taken, so that a story goes on after a crash of
+//! any process.
+//!
+//! ```no_run
+//! # async fn example() -> aura_core::Result<()> {
+//! use aura_core::{CompleteOptions, Orchestrator, Plan, RunOptions, StorySpec, agents, gates};
+//!
+//! let aura = Orchestrator::builder("path/to/repository")
+//!     .agent("default", agents::command(["my-agent", "--yes"]))
+//!     .gate(gates::command("test", ["cargo", "test"]))
+//!     .open()
+//!     .await?;
+//! let story = aura.create_story(StorySpec::from_plan(Plan::load("plan.yaml")?)).await?;
+//! let report = aura.run(story, RunOptions::default()).await?.wait().await?;
+//! println!("{:?}, accepted: {:?}", report.outcome, report.accepted);
+//! aura.complete(story, CompleteOptions::default().merge(true)).await?.wait().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Go on with [`Orchestrator`], which does everything; [`Run`], to follow and steer; [`Plan`] and [`StorySpec`], for what is wanted;
+//! [`AgentBackend`] and [`Gate`], for agents and gates of your own; [`StoryStore`], for where stories are remembered; [`Event`], for
+//! what is told. [`Error`] means that Aura could not do its job: a failing agent and a red gate are data.
 
 mod agent;
 #[cfg(feature = "testing")]

@@ -48,7 +48,7 @@ async fn what_follows_a_task_without_tries_is_the_callers_choice() {
             StoryStatus::Paused,
             Said {
                 outcome: RunOutcome::Paused,
-                reason: "task `b` is out of retries".to_owned(),
+                reason: "task `b` failed: the agent ended abnormally 2 times".to_owned(),
                 accepted: list(&["a", "c"]),
                 failed: failed.clone(),
                 blocked: list(&["d", "f"]),
@@ -74,7 +74,7 @@ async fn what_follows_a_task_without_tries_is_the_callers_choice() {
             StoryStatus::Failed,
             Said {
                 outcome: RunOutcome::Failed,
-                reason: "aborted: a task is out of retries".to_owned(),
+                reason: "aborted: a task failed".to_owned(),
                 accepted: list(&[]),
                 failed,
                 blocked: list(&["d", "f"]),
@@ -163,10 +163,20 @@ async fn retries_and_restarts_are_two_budgets() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_failure_with_the_same_work_twice_in_a_row_is_enough() {
     let cases = [
-        ("the same", vec![Step::write("a.txt", "bad\n")], 2),
-        ("another", vec![Step::write("a.txt", "bad {attempt}\n")], 4),
+        (
+            "the same",
+            vec![Step::write("a.txt", "bad\n")],
+            2,
+            "two tries in a row ended with the same tree and the same evidence",
+        ),
+        (
+            "another",
+            vec![Step::write("a.txt", "bad {attempt}\n")],
+            4,
+            "not accepted after 4 tries",
+        ),
     ];
-    for (work, steps, starts) in cases {
+    for (work, steps, starts, why) in cases {
         let world = World::new(&Script::new().otherwise(steps));
         let gate = world.gate(
             "check",
@@ -176,6 +186,8 @@ async fn the_same_failure_with_the_same_work_twice_in_a_row_is_enough() {
         let story = story(&aura, &["a"], quick()).await;
         let report = run(&aura, story).await;
         assert_eq!(report.starts, starts, "{work} work");
+        let why = format!("task `a` failed: {why}");
+        assert_eq!(report.reason, Some(why), "{work} work");
         let failed = told_of(&aura, story, "a task.failed").await;
         assert_eq!(failed, ["a task.failed gate"]);
     }

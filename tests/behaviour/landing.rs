@@ -305,7 +305,7 @@ async fn a_gate_that_never_passes_never_lets_anything_be_ready() {
         let why = reason(&aura, story).await;
         let expected = match schedule {
             GateSchedule::Final => "gate `check` is red on the final result",
-            _ => "task `a` is out of retries",
+            _ => "task `a` failed: not accepted after 3 tries",
         };
         assert_eq!(why, expected);
         let finals = told_of(&aura, story, "gate.finished check final passed").await;

@@ -20,6 +20,8 @@ mod landing;
 #[cfg(unix)]
 mod landing_steered;
 #[cfg(unix)]
+mod neighbours;
+#[cfg(unix)]
 mod options;
 mod parity;
 #[cfg(unix)]

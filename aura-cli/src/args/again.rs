@@ -54,6 +54,7 @@ impl StoryRunArgs {
             agent,
             agent_command,
             gates,
+            env,
             no_gates,
             trust,
         } = &self.engine;
@@ -62,6 +63,7 @@ impl StoryRunArgs {
             value.iter().for_each(|value| option(name, value.into()));
         }
         gates.iter().for_each(|gate| option("gate", gate.into()));
+        env.iter().for_each(|name| option("env", name.into()));
         let run = &self.run;
         run.tasks
             .iter()

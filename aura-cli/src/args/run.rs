@@ -72,6 +72,10 @@ pub(crate) struct EngineFlags {
     /// A gate in place of the configured or detected ones; may be repeated
     #[arg(long = "gate", value_name = "NAME=CMD")]
     pub(crate) gates: Vec<String>,
+    /// Environment variable that the agent of --agent-command and the gates of --gate get to see, besides the harmless ones; a final
+    /// * stands for any rest; may be repeated
+    #[arg(long = "env", value_name = "NAME")]
+    pub(crate) env: Vec<String>,
     /// Judge nothing: what agents leave behind is accepted as it is
     #[arg(long, conflicts_with = "gates")]
     pub(crate) no_gates: bool,

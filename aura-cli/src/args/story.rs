@@ -56,7 +56,8 @@ pub(crate) enum StoryCommand {
 /// Names a story.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Which {
-    /// Full or short id, branch or slug [default: the one whose worktree this is, or the only one that has not landed]
+    /// Full or short id, branch, or slug of the title [default: the one whose worktree this is, or the only one that has not landed;
+    /// commands that only look fall back to the newest]
     pub(crate) story: Option<String>,
     #[command(flatten)]
     pub(crate) place: Place,
@@ -82,7 +83,8 @@ pub(crate) struct CreateArgs {
 /// `aura story run`.
 #[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct StoryRunArgs {
-    /// Full or short id, branch or slug [default: the one whose worktree this is, or the only one that has not landed]
+    /// Full or short id, branch, or slug of the title [default: the one whose worktree this is, or the only one that has not landed;
+    /// commands that only look fall back to the newest]
     pub(crate) story: Option<String>,
     #[command(flatten)]
     pub(crate) place: Place,
@@ -161,7 +163,8 @@ pub(crate) struct CompleteArgs {
 /// `aura story graph`.
 #[derive(Debug, Args)]
 pub(crate) struct GraphArgs {
-    /// Full or short id, branch or slug [default: the one whose worktree this is, or the only one that has not landed]
+    /// Full or short id, branch, or slug of the title [default: the one whose worktree this is, or the only one that has not landed;
+    /// commands that only look fall back to the newest]
     pub(crate) story: Option<String>,
     #[command(flatten)]
     pub(crate) place: Place,

@@ -96,7 +96,7 @@ fn stories_are_named_or_found() {
 
 #[test]
 fn a_call_survives_being_made_again() {
-    let line = "aura story run abc --repo /r --agent-command '-prog a=b' --gate 'x=y z' --gate 'a=b' --parallel 7 \
+    let line = "aura story run abc --repo /r --agent-command '-prog a=b' --gate 'x=y z' --gate 'a=b' --env A_KEY --env 'B_*' --parallel 7 \
         --task --odd --task b --with-dependencies --wave --merge --partial --json --trust --accept-config \
         --accept-repo-changes --restore-branch --limit-cost 0.1 --limit-tokens 9 --limit-attempts 3";
     let line = line.replace("--task --odd", "--task=--odd");
@@ -111,4 +111,5 @@ fn a_call_survives_being_made_again() {
     };
     assert_eq!(again, args);
     assert_eq!(again.run.tasks, ["--odd", "b"]);
+    assert_eq!(again.engine.env, ["A_KEY", "B_*"]);
 }

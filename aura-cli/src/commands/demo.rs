@@ -34,7 +34,7 @@ pub(super) async fn demo(
         project.repo.display(),
         project.commit("main")?
     ))?;
-    output::line(format!("{}\n", plan_text(&plan, style)))?;
+    output::line(format!("{}\n", plan_text(&plan, style, |_| None)))?;
     output::line(format!(
         "{}\n  {aura} {}\n",
         style.paint(Tone::Strong, "A run"),
@@ -43,7 +43,11 @@ pub(super) async fn demo(
 
     let args = understood(&words)?;
     let begun = begin(environment, &args, plan).await?;
-    let report = go(environment, &begun, &mut Reporter::choose(false)).await?;
+    let ended = go(environment, &begun, &mut Reporter::choose(false)).await?;
+    if let Some(error) = ended.refused {
+        return Err(error);
+    }
+    let report = ended.report;
 
     let story = begun.aura.story(begun.story).await?;
     let events = begun.aura.events(begun.story, 0).await?;

@@ -28,7 +28,7 @@ pub(crate) struct Landing {
 
 impl Landing {
     /// As the library takes it.
-    fn options(&self) -> CompleteOptions {
+    pub(crate) fn options(&self) -> CompleteOptions {
         CompleteOptions::default()
             .merge(self.merge)
             .partial(self.partial)
@@ -47,7 +47,17 @@ impl Landing {
     }
 }
 
-/// Runs the story and, where asked for, lands it. The report is that of the last of them.
+/// How a run, and the landing that was asked for, came out.
+pub(crate) struct Ended {
+    /// Of the last of them that began.
+    pub(crate) report: Report,
+    /// Somebody asked for an end.
+    pub(crate) interrupted: bool,
+    /// Why the landing did not begin.
+    pub(crate) refused: Option<Error>,
+}
+
+/// Runs the story and, where asked for, lands it.
 pub(super) async fn to_the_end(
     environment: &Environment,
     aura: &Orchestrator,
@@ -55,14 +65,14 @@ pub(super) async fn to_the_end(
     options: RunOptions,
     landing: &Landing,
     reporter: &mut Reporter,
-) -> Result<Report> {
+) -> Result<Ended> {
     let mut interrupts = Interrupts::listen()?;
     if is_being_cancelled(aura, story).await? {
         // Whoever obeyed the cancel is gone: its end comes first, then what is asked for now.
         let run = aura.run(story, options.clone()).await?;
         let report = follow(run, reporter, &mut interrupts).await?;
         if interrupts.seen {
-            return Ok(report);
+            return Ok(Ended::of(report, &interrupts));
         }
     }
     let run = aura.run(story, options).await?;
@@ -72,11 +82,31 @@ pub(super) async fn to_the_end(
         _ => None,
     };
     let report = follow(run, reporter, &mut interrupts).await?;
-    if landing.follows(report.outcome) && !interrupts.seen {
-        let run = aura.complete(story, landing.options()).await?;
-        return follow(run, reporter, &mut interrupts).await;
+    // One that came when the run was over already is heard here.
+    interrupts.poll().await;
+    if !landing.follows(report.outcome) || interrupts.seen {
+        return Ok(Ended::of(report, &interrupts));
     }
-    Ok(report)
+    match aura.complete(story, landing.options()).await {
+        Ok(run) => {
+            let report = follow(run, reporter, &mut interrupts).await?;
+            Ok(Ended::of(report, &interrupts))
+        }
+        Err(error) => Ok(Ended {
+            refused: Some(error),
+            ..Ended::of(report, &interrupts)
+        }),
+    }
+}
+
+impl Ended {
+    const fn of(report: Report, interrupts: &Interrupts) -> Self {
+        Self {
+            report,
+            interrupted: interrupts.seen,
+            refused: None,
+        }
+    }
 }
 
 /// Whether a run was cancelled and its process ended before the run did.
@@ -101,10 +131,11 @@ pub(super) async fn land(
     story: StoryId,
     landing: &Landing,
     reporter: &mut Reporter,
-) -> Result<Report> {
+) -> Result<Ended> {
     let mut interrupts = Interrupts::listen()?;
     let run = aura.complete(story, landing.options()).await?;
-    follow(run, reporter, &mut interrupts).await
+    let report = follow(run, reporter, &mut interrupts).await?;
+    Ok(Ended::of(report, &interrupts))
 }
 
 /// Tells of every event until the run ends. The first interrupt cancels the run; after the second one nobody waits for it: this
@@ -144,6 +175,16 @@ async fn follow(
     reporter.finish();
     let report = run.wait().await?;
     unwritten.map_or(Ok(report), Err)
+}
+
+/// Prints the report of what came to an end and says how the command ends.
+pub(super) fn tell_end(ended: Ended, json: bool, merge: bool) -> Result<Exit> {
+    let exit = tell(&ended.report, json, merge)?;
+    match ended.refused {
+        Some(error) => Err(error),
+        None if ended.interrupted && exit == Exit::Paused => Ok(Exit::Interrupted),
+        None => Ok(exit),
+    }
 }
 
 /// Prints the report and says how the command ends.

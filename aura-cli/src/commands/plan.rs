@@ -29,7 +29,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Shows a plan in every form but JSON. `status` colours the tasks of a graph.
+/// Shows a plan in every form but JSON, each task with its status.
 pub(super) fn show(
     plan: &Plan,
     format: &PlanFormat,
@@ -44,7 +44,7 @@ pub(super) fn show(
         output::note(format!("the picture is in {}", file.display()));
         Ok(())
     } else {
-        output::line(plan_text(plan, Style::of_stdout()))
+        output::line(plan_text(plan, Style::of_stdout(), status))
     }
 }
 

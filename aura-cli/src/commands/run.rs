@@ -1,8 +1,8 @@
 //! `aura run`: one line to done.
 
-use aura_core::{Orchestrator, Plan, Report, Result, RunOptions, StoryId, StorySpec};
+use aura_core::{Error, ErrorKind, Orchestrator, Plan, Result, RunOptions, StoryId, StorySpec};
 
-use super::drive::{Landing, tell, to_the_end};
+use super::drive::{Ended, Landing, tell_end, to_the_end};
 use super::{detach, plan};
 use crate::args::{EngineFlags, LandFlags, RunArgs, RunFlags, StoryRunArgs};
 use crate::environment::Environment;
@@ -11,7 +11,7 @@ use crate::program::Program;
 use crate::render::style::{Style, harmless};
 use crate::render::{Reporter, plan_text};
 use crate::settings::Settings;
-use crate::{output, words};
+use crate::{output, place, words};
 
 /// A story that was created and waits to be run.
 pub(super) struct Begun {
@@ -40,8 +40,8 @@ pub(super) async fn run(
         return detach::start(environment, program, &begun.aura, begun.story, &again).await;
     }
     let mut reporter = Reporter::choose(args.run.json);
-    let report = go(environment, &begun, &mut reporter).await?;
-    tell(&report, args.run.json, args.run.land.merge)
+    let ended = go(environment, &begun, &mut reporter).await?;
+    tell_end(ended, args.run.json, args.run.land.merge)
 }
 
 fn settings(environment: &Environment, args: &RunArgs) -> Result<Settings> {
@@ -57,6 +57,14 @@ pub(super) async fn begin(environment: &Environment, args: &RunArgs, plan: Plan)
     let settings = settings(environment, args)?;
     let options = run_options(&settings, &args.run);
     settings.check_plan(&plan, &args.run)?;
+    settings.preflight(&plan).await?;
+    if args.run.land.merge && args.create.target.is_none() && place::is_detached(&settings.repo) {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "HEAD is detached, so there is no branch to land on",
+        )
+        .with_help("name one with --target BRANCH, or check one out"));
+    }
     let aura = settings.builder().open().await?;
     let mut spec = StorySpec::from_plan(plan).policy(settings.policy_for(&args.create));
     if let Some(target) = &args.create.target {
@@ -75,7 +83,7 @@ pub(super) async fn go(
     environment: &Environment,
     begun: &Begun,
     reporter: &mut Reporter,
-) -> Result<Report> {
+) -> Result<Ended> {
     let options = begun.options.clone();
     let (aura, story) = (&begun.aura, begun.story);
     to_the_end(environment, aura, story, options, &begun.landing, reporter).await
@@ -105,7 +113,7 @@ pub(super) fn landing(flags: &LandFlags, engine: &EngineFlags) -> Landing {
 }
 
 fn dry_run(plan: &Plan, settings: &Settings) -> Result<Exit> {
-    output::line(plan_text(plan, Style::of_stdout()))?;
+    output::line(plan_text(plan, Style::of_stdout(), |_| None))?;
     for agent in &settings.agents {
         let text = format!("agent {}: {}", agent.name, words::join(&agent.command));
         output::line(harmless(&text))?;

@@ -54,6 +54,8 @@ pub(crate) struct AgentEntry {
     pub(crate) name: String,
     /// Program and arguments.
     pub(crate) command: Vec<String>,
+    /// Variables of the environment that it gets to see.
+    pub(crate) env: Vec<String>,
 }
 
 /// A gate that the file defines.
@@ -63,6 +65,8 @@ pub(crate) struct GateEntry {
     pub(crate) name: String,
     /// Program and arguments.
     pub(crate) command: Vec<String>,
+    /// Variables of the environment that it gets to see.
+    pub(crate) env: Vec<String>,
     /// When it judges; the library's default where absent.
     pub(crate) at: Option<Vec<GateSchedule>>,
     /// Whether its verdict stops anything.

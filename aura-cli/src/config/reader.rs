@@ -160,6 +160,22 @@ impl Reader {
             .map(Duration::from_secs)
     }
 
+    /// Names of environment variables, each with a `*` at its end at the most.
+    pub(super) fn variables(&mut self, node: &Node, what: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for item in self.list(node, what) {
+            let Some(name) = self.text(item, &format!("a name in {what}")) else {
+                continue;
+            };
+            if let Err(why) = crate::settings::check_variable(name) {
+                self.push(item.at, Problem::error("not_a_name", why));
+            } else {
+                names.push(name.to_owned());
+            }
+        }
+        names
+    }
+
     /// One of a few words.
     pub(super) fn word<T: Copy>(
         &mut self,

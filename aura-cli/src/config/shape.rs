@@ -43,6 +43,7 @@ const WORKSPACE: &[Key] = &[
 const AGENT: &[Key] = &[
     key("backend"),
     key("command"),
+    key("env"),
     later("model"),
     later("role"),
     later("when"),
@@ -52,6 +53,7 @@ const AGENT: &[Key] = &[
 const GATE: &[Key] = &[
     key("name"),
     key("command"),
+    key("env"),
     key("at"),
     key("required"),
     key("timeout"),
@@ -93,6 +95,9 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config> {
     if reader.problems.is_empty() {
         return Ok(config);
     }
+    reader
+        .problems
+        .sort_by_key(|problem| (problem.line, problem.column));
     Err(Error::from_problems(
         ErrorKind::InvalidConfig,
         reader.problems,
@@ -165,6 +170,7 @@ fn agents(node: &Node, config: &mut Config, reader: &mut Reader) {
         let what = format!("agent `{}`", entry.key);
         let mut backend = None;
         let mut command = None;
+        let mut env = Vec::new();
         for (name, value) in reader.fields(&entry.value, &what, AGENT) {
             match name {
                 "backend" => {
@@ -172,6 +178,7 @@ fn agents(node: &Node, config: &mut Config, reader: &mut Reader) {
                         .text(value, &format!("the backend of {what}"))
                         .map(|text| (text, value.at));
                 }
+                "env" => env = reader.variables(value, &format!("`env` of {what}")),
                 _ => command = reader.command(value, &format!("the command of {what}")),
             }
         }
@@ -187,6 +194,7 @@ fn agents(node: &Node, config: &mut Config, reader: &mut Reader) {
             Some(command) => config.agents.push(AgentEntry {
                 name: entry.key.clone(),
                 command,
+                env,
             }),
             None if !has_command => reader.push(
                 entry.at,
@@ -220,6 +228,7 @@ fn gate(item: &Node, reader: &mut Reader) -> Option<(GateEntry, Place)> {
     let mut entry = GateEntry {
         name: String::new(),
         command: Vec::new(),
+        env: Vec::new(),
         at: None,
         required: true,
         timeout: None,
@@ -236,6 +245,7 @@ fn gate(item: &Node, reader: &mut Reader) -> Option<(GateEntry, Place)> {
                 let command = reader.command(value, "the command of a gate");
                 entry.command = command.unwrap_or_default();
             }
+            "env" => entry.env = reader.variables(value, "`env` of a gate"),
             "at" => entry.at = schedules(value, reader),
             "required" => entry.required = reader.flag(value, "`required`").unwrap_or(true),
             "timeout" => entry.timeout = reader.seconds(value, "`timeout`"),

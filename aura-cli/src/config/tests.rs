@@ -29,11 +29,11 @@ fn every_supported_key_is_read() {
     let text = "\
 dispatch: { maxParallel: 4, timeout: 300, idleTimeout: 60, schedule: waves, isolation: task, onExhausted: abort_story }
 agents:
-  default: { backend: command, command: [my-agent, --fast, 2] }
+  default: { backend: command, command: [my-agent, --fast, 2], env: [MY_KEY, MY_OTHER_*] }
   other:
     command: ['a b', '']
 gates:
-  - { name: build, command: [cargo, build], at: after_wave, timeout: 600 }
+  - { name: build, command: [cargo, build], env: [CARGO_HOME], at: after_wave, timeout: 600 }
   - name: lint
     command: [lint]
     at: [after_task, final]
@@ -59,10 +59,12 @@ workspace: { root: ../app-worktrees }
             AgentEntry {
                 name: "default".into(),
                 command: words(&["my-agent", "--fast", "2"]),
+                env: words(&["MY_KEY", "MY_OTHER_*"]),
             },
             AgentEntry {
                 name: "other".into(),
                 command: words(&["a b", ""]),
+                env: Vec::new(),
             },
         ]
     );
@@ -73,6 +75,7 @@ workspace: { root: ../app-worktrees }
                 GateEntry {
                     name: "build".into(),
                     command: words(&["cargo", "build"]),
+                    env: words(&["CARGO_HOME"]),
                     at: Some(vec![GateSchedule::AfterWave]),
                     required: true,
                     timeout: Some(Duration::from_secs(600)),
@@ -81,6 +84,7 @@ workspace: { root: ../app-worktrees }
                 GateEntry {
                     name: "lint".into(),
                     command: words(&["lint"]),
+                    env: Vec::new(),
                     at: Some(vec![GateSchedule::AfterTask, GateSchedule::Final]),
                     required: false,
                     timeout: None,
@@ -223,4 +227,40 @@ fn a_misspelt_key_is_met_with_a_proposal() {
         "{}",
         help[1]
     );
+}
+
+#[test]
+fn names_of_variables_are_names() {
+    for (env, code) in [
+        ("A_KEY", "wrong_type"),
+        ("['A=b']", "not_a_name"),
+        ("['A*B']", "not_a_name"),
+        ("[' A']", "not_a_name"),
+        ("['']", "empty"),
+        ("[1]", "wrong_type"),
+    ] {
+        let text = format!("agents:\n  a: {{ command: [x], env: {env} }}\n");
+        let found = parse(&text).expect_err(env);
+        assert_eq!(found.problems()[0].code, code, "{env}");
+    }
+    let all = parse("agents: { a: { command: [x], env: ['*'] } }").expect("everything");
+    assert_eq!(all.agents[0].env, ["*"]);
+}
+
+#[test]
+fn problems_stand_in_the_order_of_the_file() {
+    let text = "\
+agents:
+  a: { command: nothing }
+gates: [{ name: g, command: [x], at: [] }, { name: g }]
+retry: { max: many }
+later: 1
+";
+    let error = parse(text).expect_err("refused");
+    let lines: Vec<Option<u32>> = error
+        .problems()
+        .iter()
+        .map(|problem| problem.line)
+        .collect();
+    assert!(lines.len() >= 4 && lines.is_sorted(), "{lines:?}");
 }

@@ -1,8 +1,8 @@
 //! One event as one line.
 
 use aura_core::{
-    AttemptOutcome, Event, EventKind, Evidence, GatePoint, GateVerdict, LeftOut, SealOutcome,
-    StartKind, Verb,
+    AttemptOutcome, Event, EventKind, Evidence, FailureClass, GatePoint, GateVerdict, LeftOut,
+    SealOutcome, StartKind, Verb,
 };
 
 use super::style::{Style, Tone, harmless};
@@ -88,6 +88,11 @@ fn task_line(event: &Event) -> Option<(Option<Tone>, String)> {
         EventKind::AttemptFinished { duration_ms, .. } => {
             plain(format!("agent done in {}", duration(*duration_ms)))
         }
+        // Stopped with everything else: nothing is tried again before the story is run again.
+        EventKind::TaskRetrying {
+            class: FailureClass::Cancelled,
+            ..
+        } => None,
         EventKind::TaskRetrying { class, .. } => toned(
             Tone::Doubtful,
             format!("tried again because of: {}", word(class)),
@@ -320,6 +325,16 @@ mod tests {
                 Some("a: started with default, attempt 2, from what it had done"),
             ),
             (Some("a"), json!({"type": "task.queued"}), None),
+            (
+                Some("a"),
+                json!({"type": "task.retrying", "class": "exit", "spends": "restart", "start": "base", "after": "2026-01-01T00:00:00Z"}),
+                Some("a: tried again because of: exit"),
+            ),
+            (
+                Some("a"),
+                json!({"type": "task.retrying", "class": "cancelled", "spends": "nothing", "start": "base", "after": "2026-01-01T00:00:00Z"}),
+                None,
+            ),
             (
                 Some("a"),
                 json!({"type": "task.accepted", "commit": commit}),

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use aura_core::{Error, Plan, Problem, Result, TaskId};
+use aura_core::{Error, Plan, Problem, Result, TaskId, TaskStatus};
 use serde::Serialize;
 
 use super::style::{Style, Tone, harmless};
-use super::text::{count, list};
+use super::text::{count, list, word};
 
 /// What `aura plan --json` prints; programs rely on its shape.
 #[derive(Debug, Serialize)]
@@ -81,8 +81,12 @@ pub(crate) fn unreadable(error: Error, source: &Path) -> Error {
     Error::from_problems(error.kind(), vec![problem])
 }
 
-/// The waves of a plan, one task per line.
-pub(crate) fn plan_text(plan: &Plan, style: Style) -> String {
+/// The waves of a plan, one task per line, each with its status where it has one.
+pub(crate) fn plan_text(
+    plan: &Plan,
+    style: Style,
+    status: impl Fn(&TaskId) -> Option<TaskStatus>,
+) -> String {
     let mut lines = vec![format!(
         "{}  {} in {}, at most {} side by side",
         style.paint(Tone::Strong, harmless(&plan.title)),
@@ -100,7 +104,9 @@ pub(crate) fn plan_text(plan: &Plan, style: Style) -> String {
             };
             let id = harmless(task.id.as_str());
             let after = style.paint(Tone::Faint, after);
-            lines.push(format!("  {id}  {}{after}", harmless(&task.title)));
+            let status = status(&task.id).map(|status| format!("  {}", word(&status)));
+            let status = status.unwrap_or_default();
+            lines.push(format!("  {id}{status}  {}{after}", harmless(&task.title)));
         }
     }
     for edge in &plan.added_edges {

@@ -34,12 +34,34 @@ pub(crate) fn report(report: &Report, style: Style) -> String {
     }
     for saved in &report.salvaged {
         let task = harmless(saved.task.as_str());
-        lines.push(format!(
-            "unfinished edits of {task} kept under {}",
-            harmless(&saved.reference)
-        ));
+        lines.push(format!("unfinished edits of {task} are kept; to see them:"));
+        let words = [
+            "git",
+            "--git-dir",
+            &saved.repository,
+            "show",
+            &saved.reference,
+        ];
+        lines.push(format!("  {}", harmless(&crate::words::join(&words))));
     }
+    lines.extend(next_step(report).map(|step| format!("next: {step}")));
     lines.join("\n")
+}
+
+/// What a person does now, where there is something to do.
+fn next_step(report: &Report) -> Option<String> {
+    let first = report.failed.first().map(|task| task.id.as_str());
+    match (report.outcome, first) {
+        (RunOutcome::Completed, _) => None,
+        (RunOutcome::ReadyToComplete, _) => {
+            Some("`aura story complete --merge` lands it".to_owned())
+        }
+        (RunOutcome::Paused | RunOutcome::Failed, Some(task)) => Some(format!(
+            "`aura story retry {0} --note TEXT` or `aura story skip {0}`, then `aura story resume`",
+            harmless(task)
+        )),
+        _ => Some("`aura story resume` goes on".to_owned()),
+    }
 }
 
 fn facts(report: &Report) -> Vec<Vec<String>> {
@@ -123,4 +145,66 @@ fn tasks(report: &Report) -> String {
 
 fn plural(number: u32, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(change: serde_json::Value) -> String {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let mut value = json!({
+            "story_id": "01890a5d-ac96-774b-bcce-b302099a8057", "outcome": "paused", "accepted": [], "failed": [],
+            "blocked": [], "skipped": [], "unfinished": [], "commit": commit, "starts": 1, "retries": 0, "restarts": 0,
+            "gate_runs": 0, "wall_ms": 1, "work_ms": 1, "speedup": 1.0, "critical_path_ms": 1, "overhead_ms": 0,
+            "ready_would_save_ms": 0, "usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0},
+        });
+        let fields = value.as_object_mut().expect("an object");
+        fields.extend(change.as_object().expect("an object").clone());
+        report(
+            &serde_json::from_value(value).expect("a report"),
+            Style::PLAIN,
+        )
+    }
+
+    #[test]
+    fn the_next_step_is_named() {
+        let failed = json!([{"id": "a", "class": "gate", "evidence": {"summary": "red"}}]);
+        for (change, next) in [
+            (json!({"outcome": "completed"}), None),
+            (
+                json!({"outcome": "ready_to_complete"}),
+                Some("`aura story complete --merge` lands it"),
+            ),
+            (
+                json!({"outcome": "paused"}),
+                Some("`aura story resume` goes on"),
+            ),
+            (
+                json!({"outcome": "cancelled", "failed": failed}),
+                Some("`aura story resume` goes on"),
+            ),
+            (
+                json!({"outcome": "paused", "failed": failed}),
+                Some(
+                    "`aura story retry a --note TEXT` or `aura story skip a`, then `aura story resume`",
+                ),
+            ),
+        ] {
+            let text = shown(change.clone());
+            let found = text.lines().find_map(|line| line.strip_prefix("next: "));
+            assert_eq!(found, next, "{change}");
+        }
+    }
+
+    #[test]
+    fn kept_edits_come_with_the_command_that_shows_them() {
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        let kept = json!([{"task": "a", "repository": "/r/my app/.git/aura/repo.git", "ref": "refs/aura/x", "commit": commit}]);
+        let text = shown(json!({"salvaged": kept}));
+        let command = "git --git-dir '/r/my app/.git/aura/repo.git' show refs/aura/x";
+        assert!(text.contains(command), "{text}");
+    }
 }

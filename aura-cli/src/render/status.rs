@@ -17,6 +17,10 @@ pub(crate) fn status(view: &StatusView, style: Style) -> String {
         style.paint(Tone::Strong, harmless(&view.title)),
         style.paint(story_tone(view.status), word(&view.status))
     )];
+    if view.interrupted {
+        let text = "  interrupted: no process goes on with its run; `aura story resume` does";
+        lines.push(style.paint(Tone::Doubtful, text));
+    }
     lines.push(format!("  {} on {}", view.story_id, harmless(&view.branch)));
     lines.extend(
         view.worktree
@@ -52,9 +56,13 @@ pub(crate) fn status(view: &StatusView, style: Style) -> String {
                 (None, false) => format!("waits for {}", harmless(&list(&task.waiting_for))),
                 (None, true) => first_line(&task.title, 60),
             };
+            let status = match task.status {
+                TaskStatus::Running if view.interrupted => "interrupted".to_owned(),
+                status => word(&status),
+            };
             vec![
                 format!("  {}", harmless(task.id.as_str())),
-                word(&task.status),
+                status,
                 time.unwrap_or_default(),
                 attempts,
                 why,

@@ -176,3 +176,37 @@ fn a_landing_needs_a_judge() {
     let policy = settings(Gates::None).policy_for(&flags);
     assert_eq!(policy.on_exhausted, OnExhausted::AbortStory);
 }
+
+#[test]
+fn variables_go_to_who_was_named_with_them() {
+    let flags = |agent: Option<&str>, gates: &[&str], env: &[&str]| EngineFlags {
+        agent_command: agent.map(ToOwned::to_owned),
+        gates: gates.iter().map(ToString::to_string).collect(),
+        env: env.iter().map(ToString::to_string).collect(),
+        ..EngineFlags::default()
+    };
+    let quiet = Environment::default();
+    let given = flags(Some("x"), &["t=true"], &["A_KEY", "B_*"]);
+    assert!(check_env(&given, &quiet).is_ok());
+    let agents = choose_agents(&given, &quiet, Some(&config())).expect("agents");
+    let seen = |name: &str| {
+        agents
+            .iter()
+            .find(|agent| agent.name == name)
+            .map(|agent| agent.env.len())
+    };
+    assert_eq!((seen("default"), seen("other")), (Some(2), Some(0)));
+    let Gates::Given(gates) = choose_gates(&given, None, None).expect("gates") else {
+        panic!("not given");
+    };
+    assert_eq!(gates[0].env, ["A_KEY", "B_*"]);
+    for (agent, name) in [
+        (None, "A_KEY"),
+        (Some("x"), "A=b"),
+        (Some("x"), ""),
+        (Some("x"), "A*B"),
+    ] {
+        let error = check_env(&flags(agent, &[], &[name]), &quiet).expect_err(name);
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}");
+    }
+}

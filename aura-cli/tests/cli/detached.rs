@@ -217,3 +217,109 @@ fn a_second_interrupt_kills_and_the_next_run_takes_up_from_there() {
     let said = world.expect(0, &[&["story", "resume", "--merge"], &engine[..]].concat());
     assert!(said.out.starts_with("completed"), "{}", said.out);
 }
+
+fn pid_of(child: &std::process::Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).expect("a pid")).expect("a pid")
+}
+
+#[test]
+fn a_second_detached_run_leaves_the_output_of_the_first_alone() {
+    let world = World::new();
+    let held = Held::new(&world);
+    let plan = world.plan(ONE);
+    let engine = ["--agent-command", &held.agent, "--gate", "t=true"];
+    let id = world.expect(0, &[&["run", &plan, "--detach"], &engine[..]].concat());
+    let id = id.out.trim().to_owned();
+    held.wait();
+    let log = world.beside(&format!("home/.local/state/aura/runs/{id}.log"));
+    let before = std::fs::read_to_string(&log).expect("a log");
+    assert!(before.contains("one: started"), "{before}");
+    let said = world.expect(
+        2,
+        &[&["story", "run", &id, "--detach"], &engine[..]].concat(),
+    );
+    assert!(said.err.contains("error"), "{said:?}");
+    assert!(
+        !said.err.contains("one: started"),
+        "only what it said itself: {said:?}"
+    );
+    held.release();
+    world.expect(0, &["story", "wait", &id, "--timeout", "60"]);
+    let after = std::fs::read_to_string(&log).expect("a log");
+    assert!(after.starts_with(&before), "{after}");
+    assert!(after.contains("one: accepted"), "{after}");
+}
+
+/// The gate of the landing waits; an interrupt stops it, and the target has not moved.
+#[test]
+fn an_interrupt_during_a_landing_keeps_the_state() {
+    let world = World::new();
+    let held = Held::new(&world);
+    // The gate waits as the agent of the other tests does, once the run itself is through.
+    let text = format!(
+        "[ -e '{}' ] || {{ echo yes > '{}'; read answer < '{}'; }}\n",
+        world.beside("free").display(),
+        held.begun.display(),
+        held.go.display()
+    );
+    let gate = format!("t={}", world.script("gate.sh", &text));
+    std::fs::write(world.beside("free"), "").expect("a file");
+    let (plan, agent) = (world.plan(ONE), world.agent());
+    let engine = ["--agent-command", &agent, "--gate", &gate];
+    world.expect(0, &[&["run", &plan], &engine[..]].concat());
+    std::fs::remove_file(world.beside("free")).expect("removed");
+    // Another tree than the one that was judged, so that the gate is asked again.
+    world.write("mine.txt", "mine\n");
+    world.git(&["add", "mine.txt"]);
+    world.git(&["commit", "--quiet", "--message=mine"]);
+    let head = world.git(&["rev-parse", "main"]);
+    let landing = [&["story", "complete", "--merge"], &engine[..]].concat();
+    let child = world
+        .command(&landing)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("aura");
+    held.wait();
+    kill_process(pid_of(&child), Signal::INT).expect("a signal");
+    let said = Said::of(&child.wait_with_output().expect("an end"));
+    assert_eq!(said.code, 130, "{said:#?}");
+    assert_eq!(world.git(&["rev-parse", "main"]), head);
+    let said = world.expect(130, &["story", "wait"]);
+    assert!(said.out.starts_with("ready to complete"), "{}", said.out);
+    std::fs::write(world.beside("free"), "").expect("a file");
+    let said = world.expect(0, &landing);
+    assert!(said.out.starts_with("completed"), "{}", said.out);
+}
+
+#[test]
+fn a_run_whose_process_was_killed_is_told_as_interrupted() {
+    let world = World::new();
+    let held = Held::new(&world);
+    let plan = world.plan(ONE);
+    let engine = ["--agent-command", &held.agent, "--gate", "t=true"];
+    let mut child = world
+        .command(&[&["run", &plan], &engine[..]].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("aura");
+    held.wait();
+    let said = world.expect(2, &["story", "report"]);
+    assert!(said.err.contains("has not ended"), "{}", said.err);
+    kill_process(pid_of(&child), Signal::KILL).expect("a signal");
+    child.wait().expect("an end");
+    let said = world.expect(130, &["story", "wait"]);
+    assert!(said.err.contains("aura story resume"), "{}", said.err);
+    let said = world.expect(0, &["story", "status"]);
+    assert!(said.out.contains("interrupted: no process"), "{}", said.out);
+    assert!(said.out.contains("0 agents working"), "{}", said.out);
+    let view = world
+        .expect(0, &["story", "status", "--json"])
+        .lines()
+        .remove(0);
+    assert_eq!(view["interrupted"], true);
+    std::fs::write(world.beside("free"), "").expect("a file");
+    let said = world.expect(0, &[&["story", "resume", "--merge"], &engine[..]].concat());
+    assert!(said.out.starts_with("completed"), "{}", said.out);
+}

@@ -4,6 +4,7 @@ mod demo;
 mod detached;
 mod library;
 mod plans;
+mod refused;
 mod runs;
 mod support;
 mod trust;

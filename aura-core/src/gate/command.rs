@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use super::findings::{self, Parsed};
 use super::misuse;
 use super::{Gate, GateContext, GateReport, GateRequest};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Finding, GateVerdict};
 use crate::process::{self, DEFAULT_LOG_LIMIT, Exit, Finished, Stopped};
 use crate::program::{
@@ -37,6 +37,10 @@ impl Gate for CommandGate {
 
     fn secrets(&self) -> Vec<(String, String)> {
         self.program.secrets()
+    }
+
+    async fn preflight(&self) -> Result<()> {
+        self.program.check("the gate")
     }
 
     async fn check(&self, request: GateRequest, context: GateContext) -> GateReport {

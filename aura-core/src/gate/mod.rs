@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::error::Result;
 use crate::model::{
     CommitId, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, StoryId, TaskId,
     TestCounts,
@@ -95,6 +96,11 @@ pub trait Gate: Send + Sync {
     /// masked in all prompts, events and logs of the run, as for [`Redactor::new`].
     fn secrets(&self) -> Vec<(String, String)> {
         Vec::new()
+    }
+
+    /// Whether the gate can be started here at all; called before a run starts anything.
+    async fn preflight(&self) -> Result<()> {
+        Ok(())
     }
 
     /// Judges. Anything that keeps the gate from judging is `Broken`, never `Failed`, and never a panic.

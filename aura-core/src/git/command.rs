@@ -52,6 +52,16 @@ pub(crate) enum Owner {
     Aura,
 }
 
+/// Which git is used, as it says itself.
+///
+/// # Errors
+/// `Process` when there is none, or one that is too old.
+pub(crate) fn version() -> Result<String> {
+    let git = Git::locate()?;
+    let told = git.bare_command(Owner::Aura).arg("version").text()?;
+    Ok(told.trim_start_matches("git version ").to_owned())
+}
+
 /// The git program.
 #[derive(Debug, Clone)]
 pub(crate) struct Git {

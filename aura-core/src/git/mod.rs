@@ -42,6 +42,7 @@ mod tests;
 pub(crate) use git2::Oid;
 
 pub(crate) use apply::{Landing, LandingPlace};
+pub(crate) use command::version;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use land::{LandRequest, LandResult, LandShape};
 pub(crate) use merge::{CommitText, Merged};

@@ -61,6 +61,17 @@ pub(crate) struct UserRepo {
     workdir: Option<PathBuf>,
 }
 
+/// Git's answers are read line by line, and paths are kept as text.
+fn unspeakable(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::UnsupportedRepository,
+        format!(
+            "the path of the repository at {path:?} has a line break or is not text in UTF-8, which Aura does not support"
+        ),
+    )
+    .with_help("give its directory, or the one above it, another name")
+}
+
 impl UserRepo {
     /// Finds the repository that `path` lies in: a main or linked worktree, a submodule, a bare
     /// repository, or a workspace of Aura (then the repository that Aura works for).
@@ -98,7 +109,10 @@ impl UserRepo {
         if !output.success() {
             return Err(not_a_repository(path, &output.stderr));
         }
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let text = String::from_utf8(output.stdout).map_err(|_| unspeakable(path))?;
+        if text.lines().count() != 4 {
+            return Err(unspeakable(path));
+        }
         let mut lines = text.lines();
         let mut next = || lines.next().unwrap_or_default().to_owned();
         let (common_dir, git_dir) = (PathBuf::from(next()), PathBuf::from(next()));
@@ -244,6 +258,26 @@ impl UserRepo {
     /// The object that a ref names in the end, or `None` when there is no such ref.
     pub(crate) fn read_ref(&self, name: &str) -> Result<Option<Oid>> {
         read_ref(&self.open()?, name)
+    }
+
+    /// Where the tree of a commit has submodules.
+    pub(crate) fn submodules(&self, commit: Oid) -> Result<Vec<String>> {
+        let repo = self.open()?;
+        let tree = super::stage::tree_of(&repo, commit)?;
+        let mut paths = Vec::new();
+        // Without this file no submodule could be populated anywhere.
+        if tree.get_name(".gitmodules").is_none() {
+            return Ok(paths);
+        }
+        let walked = tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
+            if entry.kind() == Some(git2::ObjectType::Commit) {
+                let name = String::from_utf8_lossy(entry.name_bytes());
+                paths.push(format!("{folder}{name}"));
+            }
+            git2::TreeWalkResult::Ok
+        });
+        walked.during(format!("read the tree of {commit}"))?;
+        Ok(paths)
     }
 
     /// The author as git would choose it for a commit here, but never one made up from the host name.

@@ -1,10 +1,12 @@
 //! Is everything here that a run needs?
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::Orchestrator;
 use crate::engine::blocking;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,6 +57,9 @@ impl Orchestrator {
                 .map(|who| format!("{} <{}>", who.name, who.email))
         })
         .await;
+        let (shop, root) = (self.shop.clone(), self.shop.root.clone());
+        let disks = blocking(move || free_space(&[shop.aura.dir(), &root])).await;
+        let git = blocking(|| crate::git::version()).await;
         let stories = self
             .stories()
             .await
@@ -62,18 +67,14 @@ impl Orchestrator {
         let containment =
             crate::process::containment().map(|level| format!("{level:?}").to_lowercase());
         let mut checks = vec![
+            check("git", git),
             check("repository", repository),
             check("commit author", identity),
             check("store", stories),
+            check("disk", disks),
             check("process containment", containment),
         ];
-        for (name, agent) in &self.shop.agents {
-            let found = agent
-                .preflight()
-                .await
-                .map(|()| "can be started".to_owned());
-            checks.push(check(&format!("agent `{name}`"), found));
-        }
+        checks.extend(self.programs().await);
         let gates: Vec<String> = self
             .shop
             .gate_definitions()
@@ -94,6 +95,46 @@ impl Orchestrator {
         });
         DoctorReport { checks }
     }
+
+    /// Whether agents and gates can be started.
+    async fn programs(&self) -> Vec<DoctorCheck> {
+        let mut checks = Vec::new();
+        for (name, agent) in &self.shop.agents {
+            let found = agent
+                .preflight()
+                .await
+                .map(|()| "can be started".to_owned());
+            checks.push(check(&format!("agent `{name}`"), found));
+        }
+        for gate in &self.shop.gates {
+            let found = gate.gate().preflight().await;
+            let found = found.map(|()| "can be started".to_owned());
+            checks.push(check(&format!("gate `{}`", gate.definition().name), found));
+        }
+        checks
+    }
+}
+
+/// Bytes that a run should find free: less is used up by one build.
+const ENOUGH: u64 = 1 << 30;
+
+/// What is free where Aura writes. A directory that is not there yet will be made in the one above it.
+fn free_space(places: &[&Path]) -> Result<String> {
+    let mut told = Vec::new();
+    for place in places {
+        let standing = place.ancestors().find(|path| path.exists());
+        let standing = standing.unwrap_or(Path::new("/"));
+        let about = rustix::fs::statvfs(standing)
+            .map_err(|error| Error::io("look at the disk of", standing, error.into()))?;
+        let free = about.f_bavail.saturating_mul(about.f_frsize);
+        let text = format!("{} MiB free at {}", free >> 20, standing.display());
+        if free < ENOUGH {
+            return Err(Error::new(ErrorKind::Io, format!("only {text}"))
+                .with_help("free at least 1 GiB: every task gets a checkout of its own"));
+        }
+        told.push(text);
+    }
+    Ok(told.join(", "))
 }
 
 fn check(name: &str, found: Result<String>) -> DoctorCheck {

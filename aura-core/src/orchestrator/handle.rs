@@ -112,26 +112,46 @@ impl Run {
     }
 
     /// Starts nothing new; the run ends when what runs is finished and integrated.
+    /// Cancel safe: once sent, the request is answered.
+    ///
+    /// # Errors
+    /// `Refused` when the run is ending already or has ended.
     pub async fn pause(&self) -> Result<()> {
         self.control.pause().await
     }
 
     /// Takes back a pause that has not come into force.
+    /// Cancel safe: once sent, the request is answered.
+    ///
+    /// # Errors
+    /// `Refused` when there is none, and when the run has ended.
     pub async fn resume(&self) -> Result<()> {
         self.control.resume().await
     }
 
     /// Stops everything. Work that was accepted stays accepted; edits under way are kept under salvage refs.
+    /// Cancel safe: once sent, the request is answered.
+    ///
+    /// # Errors
+    /// `Refused` when the target is being moved already, and when the run has ended.
     pub async fn cancel(&self) -> Result<()> {
         self.control.cancel().await
     }
 
     /// Gives a failed task a fresh budget, with a note to the agent.
+    /// Cancel safe: once sent, the request is answered.
+    ///
+    /// # Errors
+    /// `Refused` when the task is neither failed, cancelled nor skipped, when there is none of this name, and when the run has ended.
     pub async fn retry(&self, task: impl Into<TaskId>, note: Option<String>) -> Result<()> {
         self.control.retry(task, note).await
     }
 
     /// Goes on without a task.
+    /// Cancel safe: once sent, the request is answered.
+    ///
+    /// # Errors
+    /// `Refused` when the task is under way or accepted, when there is none of this name, and when the run has ended.
     pub async fn skip(&self, task: impl Into<TaskId>) -> Result<()> {
         self.control.skip(task).await
     }

@@ -96,6 +96,9 @@ impl Orchestrator {
     }
 
     /// A story as it is now, its tasks with what became of them. Cancel safe.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such story; `Store` when its log cannot be read.
     pub async fn story(&self, story: StoryId) -> Result<Story> {
         let (state, events) = self.load(story).await?;
         Story::of(&state, &events).ok_or_else(|| damaged(story))
@@ -112,9 +115,26 @@ impl Orchestrator {
     }
 
     /// Where a story is, for people and programs that look often. Cancel safe.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such story; `Store` when its log cannot be read.
     pub async fn status(&self, story: StoryId) -> Result<StatusView> {
         let (state, events) = self.load(story).await?;
-        StatusView::of(&state, &events, Timestamp::now()).ok_or_else(|| damaged(story))
+        let view =
+            StatusView::of(&state, &events, Timestamp::now()).ok_or_else(|| damaged(story))?;
+        // Whoever ends a run records its end before the story gets free, so that the log is looked at after the owner.
+        let is_interrupted = state.run.is_some()
+            && self.store.owner(story).await?.is_none()
+            && self
+                .store
+                .events(story, state.last_seq, 1)
+                .await?
+                .is_empty();
+        Ok(if is_interrupted {
+            view.interrupted()
+        } else {
+            view
+        })
     }
 
     /// What became of a story so far, by its last run. Cancel safe.
@@ -123,7 +143,14 @@ impl Orchestrator {
     /// `Refused` before the end of its first run, and while one is under way or was interrupted.
     pub async fn report(&self, story: StoryId) -> Result<Report> {
         let (state, events) = self.load(story).await?;
-        Report::of(&state, &events).ok_or_else(|| {
+        let repository = self.shop.aura.dir().display().to_string();
+        let report = Report::of(&state, &events).map(|mut report| {
+            for kept in &mut report.salvaged {
+                kept.repository.clone_from(&repository);
+            }
+            report
+        });
+        report.ok_or_else(|| {
             let why = if state.run.is_some() {
                 "the run of the story has not ended"
             } else {

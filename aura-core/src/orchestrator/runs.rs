@@ -35,9 +35,14 @@ impl Orchestrator {
         if state.is_cancelling() {
             return self.end_cancelled(lease, state, &events).await;
         }
+        let mut notes: Vec<String> = ignored(&state, &options).into_iter().collect();
         let options = self.check_run(&state, options)?;
         self.check_agents(&state, &options).await?;
         self.check_gates(&state, options.accept_config)?;
+        self.preflight_gates().await?;
+        if state.run.is_none() {
+            notes.extend(self.submodules(&state).await?);
+        }
         let first = if state.run.is_some() {
             EventKind::RunResumed {}
         } else {
@@ -48,8 +53,34 @@ impl Orchestrator {
                 options: Box::new(options.clone()),
             }
         };
-        self.start(lease, state, &events, first, options.restore_branch)
-            .await
+        self.start(
+            lease,
+            state,
+            &events,
+            (first, notes),
+            options.restore_branch,
+        )
+        .await
+    }
+
+    /// What a person should know about submodules before the run, in words.
+    async fn submodules(&self, state: &State) -> Result<Option<String>> {
+        let (shop, head) = (Arc::clone(&self.shop), state.head_commit());
+        let paths = blocking(move || shop.user.submodules(head.into())).await?;
+        Ok((!paths.is_empty()).then(|| {
+            format!(
+                "workspaces do not have the files of submodules, so agents and gates do not see them: {}",
+                paths.join(", ")
+            )
+        }))
+    }
+
+    async fn preflight_gates(&self) -> Result<()> {
+        for gate in &self.shop.gates {
+            let found = gate.gate().preflight().await;
+            found.map_err(|error| error.context(format!("gate `{}`", gate.definition().name)))?;
+        }
+        Ok(())
     }
 
     /// Completes a story: judges the result with the final gates and, when asked to, moves the target branch to exactly
@@ -84,7 +115,8 @@ impl Orchestrator {
         if !state.is_cancelling() {
             self.check_gates(&state, false)?;
         }
-        self.start(lease, state, &events, first, false).await
+        self.start(lease, state, &events, (first, Vec::new()), false)
+            .await
     }
 
     /// What a landed story left is removed, as a run of its own without events.
@@ -124,19 +156,21 @@ impl Orchestrator {
         state: State,
         events: &[Event],
     ) -> Result<Run> {
-        self.start(lease, state, events, EventKind::RunResumed {}, false)
-            .await
+        let first = (EventKind::RunResumed {}, Vec::new());
+        self.start(lease, state, events, first, false).await
     }
 
-    /// The first events of a run: what it is, and what was mended for it.
+    /// The first events of a run: what it is, what there is to note about it, and what was mended for it.
     async fn opening(
         &self,
         state: &State,
         places: &StoryPlaces,
-        first: EventKind,
+        (first, notes): (EventKind, Vec<String>),
         restore: bool,
     ) -> Result<Vec<NewEvent>> {
+        let warning = |message| NewEvent::story(EventKind::Warning { message });
         let mut opening: Vec<NewEvent> = vec![NewEvent::story(first)];
+        opening.extend(notes.into_iter().map(warning));
         // A ref that moved between an intent and its outcome is what the intent announced.
         if state
             .batch
@@ -147,11 +181,7 @@ impl Orchestrator {
                 Err(error) if state.is_cancelling() => vec![told(&error)],
                 other => other?,
             };
-            opening.extend(
-                mended
-                    .into_iter()
-                    .map(|message| NewEvent::story(EventKind::Warning { message })),
-            );
+            opening.extend(mended.into_iter().map(warning));
         }
         Ok(opening)
     }
@@ -161,7 +191,7 @@ impl Orchestrator {
         lease: Lease,
         state: State,
         events: &[Event],
-        first: EventKind,
+        first: (EventKind, Vec<String>),
         restore: bool,
     ) -> Result<Run> {
         let story = lease.story();
@@ -261,6 +291,16 @@ impl Orchestrator {
     }
 
     fn check_run(&self, state: &State, mut options: RunOptions) -> Result<RunOptions> {
+        let mut chosen: BTreeSet<u32> = BTreeSet::new();
+        for task in &options.tasks {
+            let ix = state.ix(task).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("the plan has no task `{task}`"),
+                )
+            })?;
+            chosen.insert(ix);
+        }
         if state.run.is_some() {
             return Ok(options);
         }
@@ -275,16 +315,6 @@ impl Orchestrator {
             check_parallel(agents)?;
         }
         check_limits(&options.limits)?;
-        let mut chosen: BTreeSet<u32> = BTreeSet::new();
-        for task in &options.tasks {
-            let ix = state.ix(task).ok_or_else(|| {
-                Error::new(
-                    ErrorKind::InvalidInput,
-                    format!("the plan has no task `{task}`"),
-                )
-            })?;
-            chosen.insert(ix);
-        }
         let missing = missing_dependencies(state, &chosen);
         if !missing.is_empty() && !options.with_dependencies {
             let names: Vec<&str> = missing
@@ -416,6 +446,51 @@ impl Orchestrator {
         }
         Ok(())
     }
+}
+
+/// What is asked of a run that is taken up and that it did not begin with, as warnings. A landing takes no such options.
+fn ignored(state: &State, asked: &RunOptions) -> Option<String> {
+    let run = state.run.as_ref().filter(|run| !run.lands)?;
+    let names = |tasks: &[TaskId]| {
+        let names: BTreeSet<&str> = tasks.iter().map(TaskId::as_str).collect();
+        names.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    let (tasks, begun) = (names(&asked.tasks), names(&run.options.tasks));
+    let mut parts = Vec::new();
+    // What was chosen with its dependencies stands in the run's options with them.
+    let is_part = !asked.tasks.is_empty()
+        && asked.with_dependencies
+        && run.options.with_dependencies
+        && asked.tasks.iter().all(|task| run.options.tasks.contains(task));
+    if tasks != begun && !is_part {
+        parts.push(match (tasks.as_str(), begun.as_str()) {
+            ("", begun) => format!("it takes only the tasks {begun}"),
+            (tasks, "") => format!("it takes all tasks, not only {tasks}"),
+            (tasks, begun) => format!("it takes the tasks {begun}, not {tasks}"),
+        });
+    }
+    if asked.one_wave != run.options.one_wave {
+        parts.push(if run.options.one_wave {
+            "it ends after one wave".to_owned()
+        } else {
+            "it does not end after one wave".to_owned()
+        });
+    }
+    if let Some(agents) = asked
+        .max_parallel
+        .filter(|agents| *agents != run.max_parallel)
+    {
+        parts.push(format!("{} agents at once, not {agents}", run.max_parallel));
+    }
+    if asked.accept_repo_changes && !run.options.accept_repo_changes {
+        parts.push("changes of git's configuration are not accepted".to_owned());
+    }
+    (!parts.is_empty()).then(|| {
+        format!(
+            "an interrupted run is taken up with the options that it began with: {}",
+            parts.join("; ")
+        )
+    })
 }
 
 /// The intents without an outcome as they were recorded: recovery needs to know when.

@@ -29,7 +29,7 @@ impl Orchestrator {
         }
         let id = StoryId::from_uuid(Uuid::now_v7());
         let shop = self.shop.clone();
-        let target = spec.target.clone();
+        let target = spec.target.map(branch_name).transpose()?;
         let (base, tree, target) = blocking(move || {
             let head = shop.user.head()?;
             shop.aura.refresh_commit(&shop.user, head.commit)?;
@@ -204,8 +204,8 @@ impl Orchestrator {
         self.store.stories().await
     }
 
-    /// Finds a story by its id, its short id, its branch, or the last part of its branch. Without a name: the only
-    /// story there is.
+    /// Finds a story by its id, its short id, its branch, the last part of its branch, or the slug of its title. Without a name:
+    /// the only story there is.
     ///
     /// # Errors
     /// `NotFound` when nothing or more than one fits, naming what there is.
@@ -220,6 +220,7 @@ impl Orchestrator {
                     &story.id.short(),
                     &story.branch,
                     last,
+                    &crate::git::names::slug(&story.title),
                 ]
                 .contains(&name)
             }
@@ -243,6 +244,21 @@ impl Orchestrator {
             }),
         )
     }
+}
+
+/// The branch that somebody means, without `refs/heads/`.
+fn branch_name(target: String) -> Result<String> {
+    if let Some(name) = target.strip_prefix("refs/heads/") {
+        return Ok(name.to_owned());
+    }
+    if target.starts_with("refs/") {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("`{target}` is no branch, and only a branch can be a target"),
+        )
+        .with_help("name a branch, as `git branch` lists them"));
+    }
+    Ok(target)
 }
 
 fn foreign(reference: &str, expected: Oid, found: Option<Oid>) -> Error {

@@ -6,6 +6,8 @@ mod leftovers;
 mod limits;
 mod policy;
 mod refused;
+mod taken_up;
+mod unsealed;
 
 use std::path::Path;
 use std::process::Command;

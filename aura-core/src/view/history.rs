@@ -169,6 +169,7 @@ impl History {
             EventKind::WorkspaceSalvaged { reference, commit } => {
                 self.salvaged.push(Salvaged {
                     task: id.clone(),
+                    repository: String::new(),
                     reference: reference.clone(),
                     commit: *commit,
                 });

@@ -89,7 +89,10 @@ pub struct FailedTask {
 pub struct Salvaged {
     /// The task.
     pub task: TaskId,
-    /// The ref in Aura's repository.
+    /// The git directory of Aura's repository, for `git --git-dir`.
+    #[serde(default)]
+    pub repository: String,
+    /// The ref in it.
     #[serde(rename = "ref")]
     pub reference: String,
     /// The commit it stands at.
@@ -142,10 +145,28 @@ impl Report {
             },
             usage: state.usage,
             flaky: state.flaky.iter().cloned().collect(),
-            warnings: history.warnings,
-            salvaged: history.salvaged,
+            warnings: warnings(state, &history),
+            salvaged: history.salvaged.clone(),
         })
     }
+}
+
+/// What was told while the story was run, and what only the whole shows.
+fn warnings(state: &State, history: &History) -> Vec<String> {
+    let mut warnings = history.warnings.clone();
+    let is_required = |name: &str| {
+        let gate = state.gates.iter().find(|gate| gate.name == name);
+        gate.is_none_or(|gate| gate.required)
+    };
+    let is_judged = history.gates.iter().any(|run| is_required(&run.gate));
+    let is_anything_accepted = state
+        .tasks
+        .iter()
+        .any(|task| task.status() == TaskStatus::Completed);
+    if is_anything_accepted && !is_judged {
+        warnings.push("no required gate judged anything that was accepted".to_owned());
+    }
+    warnings
 }
 
 fn jobs(state: &State) -> Vec<Job> {

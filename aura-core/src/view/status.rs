@@ -20,6 +20,9 @@ pub struct StatusView {
     pub title: String,
     /// Where it is.
     pub status: StoryStatus,
+    /// A run is under way by the log, but no process goes on with it: it was killed, and a new run takes it up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
     /// The wave under way, counted from 0; between runs the first one with unfinished tasks, at the end the last one.
     pub wave: usize,
     /// How many waves the plan has; 0 while there is no plan.
@@ -158,6 +161,7 @@ impl StatusView {
             story_id: story.id,
             title: story.title.clone(),
             status: state.status,
+            interrupted: false,
             wave: current_wave(state),
             waves: state.plan.as_ref().map_or(0, |plan| plan.waves.len()),
             branch: story.branch.clone(),
@@ -191,6 +195,19 @@ fn limits(state: &State) -> Vec<ProviderLimit> {
             until: breaker.until,
         });
     limits.filter(|_| state.run.is_some()).collect()
+}
+
+impl StatusView {
+    /// The same where nobody works any more.
+    pub(crate) fn interrupted(mut self) -> Self {
+        self.interrupted = true;
+        self.agents.waiting += self.agents.running;
+        self.agents.running = 0;
+        for task in &mut self.tasks {
+            task.elapsed_ms = None;
+        }
+        self
+    }
 }
 
 fn is_done(status: TaskStatus) -> bool {

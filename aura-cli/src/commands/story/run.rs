@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use aura_core::{ErrorKind, Orchestrator, Result, RunOptions, StoryId, Verb};
+use aura_core::{
+    CompleteOptions, Error, ErrorKind, EventKind, Orchestrator, Result, RunOptions, StoryId, Verb,
+};
 use serde_json::json;
 
 use super::steer::ACTOR;
 use super::{find, find_to_work};
 use crate::args::{CompleteArgs, StoryRunArgs, WaitArgs};
 use crate::commands::detach;
-use crate::commands::drive::{land, tell, to_the_end};
+use crate::commands::drive::{land, tell, tell_end, to_the_end};
 use crate::commands::hold::until_released;
 use crate::commands::run::{landing, run_options};
 use crate::environment::Environment;
@@ -84,8 +86,8 @@ async fn follow(
         .restore_branch(args.accept.restore_branch);
     let mut reporter = Reporter::choose(args.run.json);
     let landing = landing(&args.run.land, &args.engine);
-    let report = to_the_end(environment, aura, story, options, &landing, &mut reporter).await?;
-    tell(&report, args.run.json, args.run.land.merge)
+    let ended = to_the_end(environment, aura, story, options, &landing, &mut reporter).await?;
+    tell_end(ended, args.run.json, args.run.land.merge)
 }
 
 /// Judges the result and, where asked for, lands it.
@@ -97,9 +99,25 @@ pub(super) async fn complete(environment: &Environment, args: &CompleteArgs) -> 
     let (aura, story) = find_to_work(&settings, args.which.story.as_deref()).await?;
     let mut landing = landing(&args.land, &args.engine);
     landing.cleanup = args.cleanup;
+    if !args.cleanup && has_landed(&aura, story, &landing.options()).await? {
+        // The answer to the same question may have been lost.
+        return tell(&aura.report(story).await?, args.which.json, true);
+    }
     let mut reporter = Reporter::choose(args.which.json);
-    let report = land(&aura, story, &landing, &mut reporter).await?;
-    tell(&report, args.which.json, args.land.merge)
+    let ended = land(&aura, story, &landing, &mut reporter).await?;
+    tell_end(ended, args.which.json, args.land.merge)
+}
+
+/// Whether a landing with these very options has taken place; cleaning up left aside.
+async fn has_landed(aura: &Orchestrator, story: StoryId, asked: &CompleteOptions) -> Result<bool> {
+    let events = aura.events(story, 0).await?;
+    let mut kinds = events.iter().rev().map(|event| &event.kind);
+    let has_landed = kinds.any(|kind| matches!(kind, EventKind::Landed { .. }));
+    let last = kinds.find_map(|kind| match kind {
+        EventKind::LandingRequested { options, .. } => Some((**options).clone()),
+        _ => None,
+    });
+    Ok(has_landed && last.is_some_and(|last| last.cleanup(false) == *asked))
 }
 
 /// Waits for a run of another process, and the landing that it was asked for; ends as that process does.
@@ -107,7 +125,15 @@ pub(super) async fn wait(environment: &Environment, args: &WaitArgs) -> Result<E
     let (aura, story) = find(environment, &args.which).await?;
     let timeout = args.timeout.map(Duration::from_secs);
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let is_over = aura.wait_until_idle(story, timeout).await?
+    let is_idle = match aura.wait_until_idle(story, timeout).await {
+        // Nobody is there to be waited for: the state is kept, as after an interrupt.
+        Err(error) if error.kind() == ErrorKind::Refused => {
+            return Err(Error::new(ErrorKind::Cancelled, error.to_string())
+                .with_help("`aura story resume` takes it up"));
+        }
+        idle => idle?,
+    };
+    let is_over = is_idle
         && match environment.state_dir() {
             Ok(dir) => until_released(&dir, story, deadline).await?,
             Err(_) => true,

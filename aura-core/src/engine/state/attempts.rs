@@ -98,10 +98,10 @@ impl State {
                 self.end_task(ix, Phase::Completed, event.at);
                 self.satisfy(ix);
             }
-            EventKind::TaskFailed { class, .. } => {
+            EventKind::TaskFailed { class, why } => {
                 self.end_task(ix, Phase::Failed(*class), event.at);
                 self.block_dependents(ix);
-                self.note_exhausted(ix);
+                self.note_exhausted(ix, why);
             }
             EventKind::TaskBlocked { by } => {
                 self.to_block.remove(&ix);
@@ -304,10 +304,10 @@ impl State {
         self.set_phase(ix, Phase::Waiting(after));
     }
 
-    fn note_exhausted(&mut self, ix: Ix) {
+    fn note_exhausted(&mut self, ix: Ix, why: &str) {
         match self.policy.on_exhausted {
             OnExhausted::PauseStory => {
-                let why = format!("task `{}` is out of retries", self.task(ix).id);
+                let why = format!("task `{}` failed: {why}", self.task(ix).id);
                 self.stop(Stop::Pause(why));
             }
             OnExhausted::AbortStory => self.stop(Stop::Abort),

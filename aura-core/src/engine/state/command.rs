@@ -7,6 +7,21 @@ use crate::model::{EventKind, NewEvent, StoryStatus, TaskStatus, Verb};
 /// The reason of a pause that somebody asked for; only such a pause can be taken back.
 const REQUESTED: &str = "requested";
 
+/// A status as people say it.
+const fn words(status: TaskStatus) -> &'static str {
+    match status {
+        TaskStatus::Pending => "pending",
+        TaskStatus::Queued => "queued",
+        TaskStatus::Running => "running",
+        TaskStatus::InReview => "in review",
+        TaskStatus::Completed => "completed",
+        TaskStatus::Failed => "failed",
+        TaskStatus::Blocked => "blocked",
+        TaskStatus::Skipped => "skipped",
+        TaskStatus::Cancelled => "cancelled",
+    }
+}
+
 impl State {
     /// The events that answer a request: accepted with what follows at once, or refused with the reason.
     pub(crate) fn answer_command(&self, verb: Verb, actor: &str) -> Vec<NewEvent> {
@@ -64,9 +79,7 @@ impl State {
                     TaskStatus::Failed | TaskStatus::Cancelled | TaskStatus::Skipped => {
                         Ok(Vec::new())
                     }
-                    status => {
-                        Err(format!("task `{task}` is {status:?}, not failed").to_lowercase())
-                    }
+                    status => Err(format!("task `{task}` is {}, not failed", words(status))),
                 }
             }
             Verb::Skip { task } => {
@@ -87,9 +100,10 @@ impl State {
                         None,
                         EventKind::TaskSkipped {},
                     )]),
-                    _ => {
-                        Err(format!("task `{task}` is {:?}", self.task(ix).status()).to_lowercase())
-                    }
+                    _ => Err(format!(
+                        "task `{task}` is {}",
+                        words(self.task(ix).status())
+                    )),
                 }
             }
         }

@@ -371,7 +371,7 @@ impl State {
             Some(Stop::Abort) => {
                 return finish(
                     RunOutcome::Failed,
-                    Some("aborted: a task is out of retries".to_owned()),
+                    Some("aborted: a task failed".to_owned()),
                 );
             }
             Some(Stop::Pause(why) | Stop::Halt(why)) if run.paused => {

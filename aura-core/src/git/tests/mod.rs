@@ -4,6 +4,7 @@ mod kit;
 mod landings;
 mod life;
 mod merges;
+mod raced;
 mod repairs;
 mod seals;
 mod user;

@@ -205,7 +205,13 @@ fn every_task_is_in_one_list_and_everything_is_counted() {
     assert_eq!((report.starts, report.retries, report.restarts), (4, 1, 1));
     assert_eq!(report.work_ms, 8_000);
     assert_eq!(report.critical_path_ms, 7_000);
-    assert_eq!(report.warnings, ["refs of others changed"]);
+    assert_eq!(
+        report.warnings,
+        [
+            "refs of others changed",
+            "no required gate judged anything that was accepted"
+        ]
+    );
     assert_eq!(report.salvaged.len(), 1);
     let text = serde_json::to_string(&report).expect("a report is JSON");
     assert_eq!(
