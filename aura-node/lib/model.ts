@@ -291,6 +291,8 @@ export interface StatusView {
   storyId: string;
   title: string;
   status: StoryStatus;
+  /** A run is under way by the log, but no process goes on with it: a new run takes it up. */
+  interrupted?: boolean;
   /** The wave under way, counted from 0. */
   wave: number;
   waves: number;

@@ -355,6 +355,7 @@ class StatusView(TypedDict):
     story_id: str
     title: str
     status: StoryStatus
+    interrupted: NotRequired[bool]
     wave: int
     waves: int
     branch: str
