@@ -177,10 +177,10 @@ impl Filter for Mask {
 pub(crate) async fn pass_on(
     mut lines: mpsc::Receiver<Line>,
     redactor: &Redactor,
-    output: &mpsc::Sender<String>,
+    tell: impl Fn(String),
 ) {
     while let Some(line) = lines.recv().await {
-        let _ = output.try_send(redactor.clean(&String::from_utf8_lossy(&line.bytes)));
+        tell(redactor.clean(&String::from_utf8_lossy(&line.bytes)));
     }
 }
 

@@ -78,7 +78,7 @@ impl AgentBackend for CommandAgent {
         context.register(mark).await?;
         let (finished, ()) = tokio::join!(
             pending.go(context.cancel().clone()),
-            pass_on(received, &redactor, context.output()),
+            pass_on(received, &redactor, |line| context.tell(line.into())),
         );
         match finished {
             Ok(finished) => result(&finished, &request, &redactor),

@@ -3,6 +3,7 @@
 mod command;
 mod host;
 pub(crate) mod presets;
+mod signal;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -13,6 +14,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+pub use signal::AgentSignal;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FailureClass, StoryId, StoryTask, Usage};
@@ -68,7 +71,7 @@ pub struct ProcessMark {
 pub struct AgentContext {
     cancel: CancellationToken,
     register: mpsc::Sender<(ProcessMark, oneshot::Sender<()>)>,
-    output: mpsc::Sender<String>,
+    output: mpsc::Sender<AgentSignal>,
 }
 
 impl AgentContext {
@@ -76,7 +79,7 @@ impl AgentContext {
     pub fn new(
         cancel: CancellationToken,
         register: mpsc::Sender<(ProcessMark, oneshot::Sender<()>)>,
-        output: mpsc::Sender<String>,
+        output: mpsc::Sender<AgentSignal>,
     ) -> Self {
         Self {
             cancel,
@@ -90,9 +93,14 @@ impl AgentContext {
         &self.cancel
     }
 
-    /// Lines for whoever watches; a line is dropped when they are slow.
-    pub const fn output(&self) -> &mpsc::Sender<String> {
+    /// For whoever watches. A backend drops what there is no room for: it never waits for them.
+    pub const fn output(&self) -> &mpsc::Sender<AgentSignal> {
         &self.output
+    }
+
+    /// Tells whoever watches, or nobody when they are slow.
+    pub fn tell(&self, signal: AgentSignal) {
+        drop(self.output.try_send(signal));
     }
 
     /// Stores the process durably. A backend calls this before the agent's program gets to run, so that a crash of
