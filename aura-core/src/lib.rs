@@ -35,7 +35,8 @@ pub mod gates {
 }
 
 pub use agent::{
-    AgentBackend, AgentContext, AgentFailure, AgentRequest, AgentResult, AgentSignal, ProcessMark,
+    AgentBackend, AgentContext, AgentFailure, AgentProbe, AgentRequest, AgentResult, AgentSignal,
+    Login, ProcessMark,
 };
 pub use error::{Error, ErrorKind, Problem, Result, Severity};
 pub use gate::{ConfiguredGate, Gate, GateContext, GateReport, GateRequest};

@@ -60,7 +60,7 @@ impl Program {
     }
 
     /// The whole environment; what is given for one run wins.
-    fn environment(&self, more: &[(String, String)]) -> Vec<(OsString, OsString)> {
+    pub(crate) fn environment(&self, more: &[(String, String)]) -> Vec<(OsString, OsString)> {
         let allow: Vec<&str> = self.allow.iter().map(String::as_str).collect();
         let mut environment = process::base_environment(&allow);
         let given = self.environment.iter().chain(more);

@@ -1,7 +1,10 @@
 //! Who does the work. [`AgentBackend`] is the only thing the engine knows of an agent.
 
+mod cli;
 mod command;
+mod ending;
 mod host;
+mod output;
 pub(crate) mod presets;
 mod signal;
 #[cfg(test)]
@@ -147,6 +150,37 @@ pub struct AgentFailure {
     pub until: Option<Timestamp>,
 }
 
+/// Whether an agent is logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// It is, or has a key.
+    Yes,
+    /// It cannot be.
+    No,
+    /// Only it can tell.
+    Unknown,
+}
+
+/// What is there of an agent, found out without asking its provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AgentProbe {
+    /// Which agent it is.
+    pub name: String,
+    /// The program that its name stands for.
+    pub path: PathBuf,
+    /// The executable behind it that is started in its place.
+    pub native: Option<PathBuf>,
+    /// As it says itself.
+    pub version: Option<String>,
+    /// Whether that version is known to work.
+    pub supported: bool,
+    /// As far as it can be known.
+    pub login: Login,
+    /// What a person should know; empty where everything is as it should be.
+    pub detail: String,
+}
+
 /// Does the work of one task in one directory.
 #[async_trait]
 pub trait AgentBackend: Send + Sync {
@@ -157,6 +191,16 @@ pub trait AgentBackend: Send + Sync {
     /// masked in all prompts, events and logs of the run, as for [`Redactor::new`].
     fn secrets(&self) -> Vec<(String, String)> {
         Vec::new()
+    }
+
+    /// Whose limits count for it. Agents with the same provider wait for its limits together; without a name each waits alone.
+    fn provider(&self) -> Option<String> {
+        None
+    }
+
+    /// What is there of the agent, which may take some seconds; `None` where nothing is known or nothing is there. Cancel safe.
+    async fn probe(&self) -> Option<AgentProbe> {
+        None
     }
 
     /// Whether the agent can be started here at all; called before a run starts anything.

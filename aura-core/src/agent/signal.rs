@@ -43,10 +43,10 @@ pub enum AgentSignal {
 }
 
 impl AgentSignal {
-    /// Masks every text in it, then cuts it: half a secret is not recognised.
+    /// Every text in it without control sequences and without secrets, then cut: half a secret is not recognised.
     pub(crate) fn cleaned(mut self, redactor: &Redactor) -> Self {
         let clean = |text: &mut String| {
-            redactor.mask(text);
+            *text = redactor.clean(text);
             text.truncate(text::head(text, TEXT_LIMIT).len());
         };
         match &mut self {

@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::command::{CommandAgent, cut_proposal};
+use super::command::CommandAgent;
+use super::ending::cut_proposal;
 use super::*;
 use crate::process::{ProcessIdentity, reap};
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::*;

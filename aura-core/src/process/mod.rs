@@ -43,7 +43,7 @@ mod tests;
 pub(crate) use capture::{Filter, Line, OutputStream};
 #[cfg(test)]
 pub(crate) use command::DEFAULT_TAIL_LIMIT;
-pub(crate) use command::{Command, DEFAULT_LOG_LIMIT, FirstSignal};
+pub(crate) use command::{Command, DEFAULT_LOG_LIMIT, FirstSignal, Tap};
 pub(crate) use environment::base_environment;
 #[cfg(not(target_os = "linux"))]
 pub use group::{containment, reap, reap_marker};
