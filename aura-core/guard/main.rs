@@ -5,7 +5,8 @@
 //! when its host is gone, however the host went.
 //!
 //! ```text
-//! aura-guard GRACE_MS HOST_PID CWD PROGRAM [ARG]...      without arguments: exit 0, to try whether it can be started
+//! aura-guard GRACE_MS SIGNAL HOST_PID CWD PROGRAM [ARG]...      without arguments: exit 0, to try whether it can be started
+//! SIGNAL the first one of the stop ladder, 15 or 2; after 2 half of the grace period passes before 15
 //! fd 0   control, a SOCK_SEQPACKET socket: the go message carries the program's stdin, stdout and stderr;
 //!        any further message, or its end, means stop
 //! fd 1   status, lines: `failed cwd|exec|guard ERRNO`, `exited CODE`, `killed SIGNAL`, `left N`, `stuck N`
@@ -84,17 +85,20 @@ extern "C" fn main(argc: c_int, argv: *const *const c_char) -> c_int {
             .get(i)
             .and_then(|a| a.to_str()?.parse::<u32>().ok())
     };
-    let (Some(grace), Some(host), true) = (number(0), number(1), arguments.len() > 3) else {
+    let (Some(grace), Some(first), Some(host), true) =
+        (number(0), number(1), number(2), arguments.len() > 4)
+    else {
         return 2;
     };
-    let Some(mut guard) = Guard::new(Duration::from_millis(grace.into()), host) else {
+    let first = if first == 2 { SIGINT } else { SIGTERM };
+    let Some(mut guard) = Guard::new(Duration::from_millis(grace.into()), first, host) else {
         report(&format!("failed guard {}", last_errno()));
         return 1;
     };
     let Some(streams) = guard.wait_for_go() else {
         return 0;
     };
-    match start(arguments[2], &arguments[3..], streams) {
+    match start(arguments[3], &arguments[4..], streams) {
         Ok(program) => guard.supervise(program),
         Err((stage, errno)) => report(&format!("failed {stage} {errno}")),
     }
@@ -124,6 +128,7 @@ fn start(
 
 struct Guard {
     grace: Duration,
+    first: c_int,
     own_pid: c_int,
     /// A descriptor that becomes readable when the host ends; -1 where the kernel has none.
     host: RawFd,
@@ -133,7 +138,7 @@ struct Guard {
 }
 
 impl Guard {
-    fn new(grace: Duration, host: u32) -> Option<Self> {
+    fn new(grace: Duration, first: c_int, host: u32) -> Option<Self> {
         let no_signals = [0u64; 16];
         // SAFETY: plain system calls on values that live through the call.
         let host = unsafe {
@@ -183,6 +188,7 @@ impl Guard {
         };
         Some(Self {
             grace,
+            first,
             own_pid,
             host,
             wake,
@@ -261,6 +267,7 @@ impl Guard {
     fn supervise(&mut self, program: c_int) {
         let mut running = true;
         let mut kill_at: Option<Instant> = None;
+        let mut term_at: Option<Instant> = None;
         let mut sweeping: Option<Instant> = None;
         let mut stop = false;
         loop {
@@ -278,13 +285,24 @@ impl Guard {
             let now = Instant::now();
             stop |= TOLD_TO_END.load(Ordering::Relaxed) || !running;
             if stop && kill_at.is_none() {
-                self.signal_all(SIGTERM);
                 kill_at = Some(now + self.grace);
+                // What outlives its program knows nothing of how to ask that program to stop.
+                if self.first != SIGTERM && running {
+                    self.signal_all(self.first);
+                    term_at = Some(now + self.grace / 2);
+                } else {
+                    self.signal_all(SIGTERM);
+                }
+            }
+            if term_at.is_some_and(|at| at <= now || !running) {
+                term_at = None;
+                self.signal_all(SIGTERM);
             }
             let timeout = match kill_at {
                 None => -1,
                 Some(at) if now < at => {
-                    c_int::try_from((at - now).as_millis() + 1).unwrap_or(c_int::MAX)
+                    let until = term_at.map_or(at, |term| term.min(at)) - now;
+                    c_int::try_from(until.as_millis() + 1).unwrap_or(c_int::MAX)
                 }
                 Some(_) => {
                     let since = *sweeping.get_or_insert(now);

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -116,7 +116,7 @@ struct Open {
     /// The host was asked to stop it: its answer comes too late.
     stopping: bool,
     answer: oneshot::Sender<Value>,
-    output: mpsc::Sender<String>,
+    tell: Tell,
     mask: Mask,
     log: File,
     log_left: u64,
@@ -136,6 +136,9 @@ impl Open {
 /// Makes a text safe to show and to keep.
 pub(crate) type Mask = Box<dyn Fn(&str) -> String + Send>;
 
+/// Passes a line on to whoever watches, or drops it.
+pub(crate) type Tell = Box<dyn Fn(String) + Send>;
+
 /// A job to be done.
 pub(crate) struct Order {
     pub(crate) kind: JobKind,
@@ -146,7 +149,7 @@ pub(crate) struct Order {
     pub(crate) limit: Duration,
     /// From the cancel job to giving up.
     pub(crate) grace: Duration,
-    pub(crate) output: mpsc::Sender<String>,
+    pub(crate) tell: Tell,
     /// Applied to everything that is passed on or logged while the job is done, not to the answer.
     pub(crate) mask: Mask,
     pub(crate) log: PathBuf,
@@ -252,7 +255,7 @@ impl HostQueue {
         let line = text::head(&(open.mask)(line), LINE_LIMIT).to_owned();
         open.write(&line);
         // Somebody who watches too slowly loses lines.
-        let _ = open.output.try_send(line);
+        (open.tell)(line);
         Ok(())
     }
 
@@ -403,7 +406,7 @@ impl HostQueue {
             claim: Some(claim),
             stopping: false,
             answer,
-            output: order.output,
+            tell: order.tell,
             mask: order.mask,
             log,
             log_left: LOG_LIMIT,

@@ -60,7 +60,10 @@ pub mod gates {
     pub use crate::gate::presets::*;
 }
 
-pub use agent::{AgentBackend, AgentContext, AgentFailure, AgentRequest, AgentResult, ProcessMark};
+pub use agent::{
+    AgentBackend, AgentContext, AgentFailure, AgentProbe, AgentRequest, AgentResult, AgentSignal,
+    Login, ProcessMark,
+};
 pub use error::{Error, ErrorKind, Problem, Result, Severity};
 pub use gate::{ConfiguredGate, Gate, GateContext, GateReport, GateRequest};
 pub use host::{HostJob, HostQueue, JobId, JobKind, Stale};
@@ -70,7 +73,7 @@ pub use model::{
     GateDefinition, GatePoint, GateSchedule, GateVerdict, LeftOut, Limits, MergeStrategy, NewEvent,
     OnExhausted, ParkReason, Plan, Policy, PreviousAttempt, Progress, Remedy, RunId, RunOptions,
     RunOutcome, Scheduling, SealOutcome, Spends, StartKind, StoryId, StorySpec, StoryStatus,
-    StoryTask, TaskId, TaskStatus, TestCounts, Usage, Verb, Wave,
+    StoryTask, TaskId, TaskStatus, TestCounts, ToolState, Usage, Verb, Wave,
 };
 pub use orchestrator::{
     DoctorCheck, DoctorReport, Orchestrator, OrchestratorBuilder, Run, RunControl, RunEvent,

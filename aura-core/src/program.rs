@@ -60,7 +60,7 @@ impl Program {
     }
 
     /// The whole environment; what is given for one run wins.
-    fn environment(&self, more: &[(String, String)]) -> Vec<(OsString, OsString)> {
+    pub(crate) fn environment(&self, more: &[(String, String)]) -> Vec<(OsString, OsString)> {
         let allow: Vec<&str> = self.allow.iter().map(String::as_str).collect();
         let mut environment = process::base_environment(&allow);
         let given = self.environment.iter().chain(more);
@@ -177,10 +177,10 @@ impl Filter for Mask {
 pub(crate) async fn pass_on(
     mut lines: mpsc::Receiver<Line>,
     redactor: &Redactor,
-    output: &mpsc::Sender<String>,
+    tell: impl Fn(String),
 ) {
     while let Some(line) = lines.recv().await {
-        let _ = output.try_send(redactor.clean(&String::from_utf8_lossy(&line.bytes)));
+        tell(redactor.clean(&String::from_utf8_lossy(&line.bytes)));
     }
 }
 

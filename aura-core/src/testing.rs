@@ -275,7 +275,7 @@ async fn take(
             result.output.push_str(&line);
             result.output.push('\n');
             // A line is dropped when the reader is slow, as with a real agent.
-            let _ = context.output().try_send(line);
+            context.tell(line.into());
         }
         Step::Use(usage) => result.usage = usage,
         Step::Wait(notify) => notify.notified().await,

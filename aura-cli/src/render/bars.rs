@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use aura_core::{Event, EventKind, GatePoint, Progress, RunEvent, TaskId};
+use aura_core::{Event, EventKind, GatePoint, Progress, RunEvent, TaskId, ToolState};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::describe;
@@ -67,17 +67,18 @@ impl Bars {
                 }
                 self.durable(event);
             }
-            RunEvent::Progress(Progress::AgentOutput { task, line }) => {
-                if let Some(bar) = self.tasks.get(task) {
-                    bar.set_message(first_line(line, LIVE));
-                }
-            }
             RunEvent::Progress(Progress::GateOutput { gate, at, line }) => {
                 if let Some(bar) = self.gates.get(&gate_key(gate, *at)) {
                     bar.set_message(first_line(line, LIVE));
                 }
             }
-            RunEvent::Progress(_) => {}
+            RunEvent::Progress(progress) => {
+                if let Some((task, text)) = live(progress)
+                    && let Some(bar) = self.tasks.get(task)
+                {
+                    bar.set_message(first_line(&text, LIVE));
+                }
+            }
         }
     }
 
@@ -135,6 +136,36 @@ impl Bars {
 
 fn gate_key(gate: &str, at: GatePoint) -> String {
     format!("{at:?} {gate}")
+}
+
+/// What a task's line shows of what its agent tells. Usage would only hide what it is about.
+fn live(progress: &Progress) -> Option<(&TaskId, String)> {
+    Some(match progress {
+        Progress::AgentOutput { task, line } => (task, line.clone()),
+        Progress::AgentText { task, text } => (task, text.clone()),
+        Progress::AgentTool {
+            task,
+            name,
+            detail,
+            state,
+        } => {
+            let end = match state {
+                ToolState::Started => "",
+                ToolState::Ended => " (done)",
+                ToolState::Failed => " (failed)",
+            };
+            (task, format!("{name} {detail}{end}"))
+        }
+        Progress::AgentFile { task, path } => (task, format!("changed {path}")),
+        Progress::AgentRetry {
+            task,
+            attempt: Some(attempt),
+            why,
+        } => (task, format!("asks again ({attempt}): {why}")),
+        Progress::AgentRetry { task, why, .. } => (task, format!("asks again: {why}")),
+        Progress::AgentWarning { task, text } => (task, format!("warning: {text}")),
+        _ => return None,
+    })
 }
 
 fn template(text: &str) -> ProgressStyle {

@@ -95,6 +95,7 @@ impl AgentBackend for HostAgent {
             Error::new(ErrorKind::InvalidInput, message)
                 .with_help("use a folder for workspaces whose path is valid UTF-8")
         })?;
+        let output = context.output().clone();
         let order = Order {
             kind: JobKind::Agent,
             name: self.name.clone(),
@@ -102,7 +103,7 @@ impl AgentBackend for HostAgent {
             workspace: request.workspace,
             limit: request.deadline,
             grace: request.grace,
-            output: context.output().clone(),
+            tell: Box::new(move |line| drop(output.try_send(line.into()))),
             mask: mask(&request.redactor),
             log: request.log,
         };
@@ -249,7 +250,7 @@ mod tests {
             };
             let (result, ()) = tokio::join!(agent.run(request(folder.path()), context), host);
             let result = result.unwrap();
-            assert_eq!(engine.output.try_recv().unwrap(), "working");
+            assert_eq!(engine.output.try_recv().unwrap(), "working".into());
             assert_eq!(result.output, output);
             let usage = answer.get("usage").map_or(0, |_| 7);
             assert_eq!(result.usage.input_tokens, usage);
@@ -322,7 +323,7 @@ mod tests {
         };
         let (result, ()) = tokio::join!(agent.run(request, context), host);
         let result = result.unwrap();
-        assert_eq!(engine.output.try_recv().unwrap(), "with [redacted]");
+        assert_eq!(engine.output.try_recv().unwrap(), "with [redacted]".into());
         let log = std::fs::read_to_string(log).unwrap();
         assert_eq!(log, format!("with [redacted]\n[redacted]{end}\n"));
         assert_eq!(result.failure.unwrap().summary, "KeyError: [redacted]");

@@ -1,8 +1,12 @@
 //! Who does the work. [`AgentBackend`] is the only thing the engine knows of an agent.
 
+mod cli;
 mod command;
+mod ending;
 mod host;
+mod output;
 pub(crate) mod presets;
+mod signal;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -13,6 +17,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+pub use signal::AgentSignal;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{FailureClass, StoryId, StoryTask, Usage};
@@ -68,7 +74,7 @@ pub struct ProcessMark {
 pub struct AgentContext {
     cancel: CancellationToken,
     register: mpsc::Sender<(ProcessMark, oneshot::Sender<()>)>,
-    output: mpsc::Sender<String>,
+    output: mpsc::Sender<AgentSignal>,
 }
 
 impl AgentContext {
@@ -76,7 +82,7 @@ impl AgentContext {
     pub fn new(
         cancel: CancellationToken,
         register: mpsc::Sender<(ProcessMark, oneshot::Sender<()>)>,
-        output: mpsc::Sender<String>,
+        output: mpsc::Sender<AgentSignal>,
     ) -> Self {
         Self {
             cancel,
@@ -90,9 +96,14 @@ impl AgentContext {
         &self.cancel
     }
 
-    /// Lines for whoever watches; a line is dropped when they are slow.
-    pub const fn output(&self) -> &mpsc::Sender<String> {
+    /// For whoever watches. A backend drops what there is no room for: it never waits for them.
+    pub const fn output(&self) -> &mpsc::Sender<AgentSignal> {
         &self.output
+    }
+
+    /// Tells whoever watches, or nobody when they are slow.
+    pub fn tell(&self, signal: AgentSignal) {
+        drop(self.output.try_send(signal));
     }
 
     /// Stores the process durably. A backend calls this before the agent's program gets to run, so that a crash of
@@ -139,6 +150,37 @@ pub struct AgentFailure {
     pub until: Option<Timestamp>,
 }
 
+/// Whether an agent is logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// It is, or has a key.
+    Yes,
+    /// It cannot be.
+    No,
+    /// Only it can tell.
+    Unknown,
+}
+
+/// What is there of an agent, found out without asking its provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AgentProbe {
+    /// Which agent it is.
+    pub name: String,
+    /// The program that its name stands for.
+    pub path: PathBuf,
+    /// The executable behind it that is started in its place.
+    pub native: Option<PathBuf>,
+    /// As it says itself.
+    pub version: Option<String>,
+    /// Whether that version is known to work.
+    pub supported: bool,
+    /// As far as it can be known.
+    pub login: Login,
+    /// What a person should know; empty where everything is as it should be.
+    pub detail: String,
+}
+
 /// Does the work of one task in one directory.
 #[async_trait]
 pub trait AgentBackend: Send + Sync {
@@ -155,6 +197,16 @@ pub trait AgentBackend: Send + Sync {
     /// masked in all prompts, events and logs of the run, as for [`Redactor::new`].
     fn secrets(&self) -> Vec<(String, String)> {
         Vec::new()
+    }
+
+    /// Whose limits count for it. Agents with the same provider wait for its limits together; without a name each waits alone.
+    fn provider(&self) -> Option<String> {
+        None
+    }
+
+    /// What is there of the agent, which may take some seconds; `None` where nothing is known or nothing is there. Cancel safe.
+    async fn probe(&self) -> Option<AgentProbe> {
+        None
     }
 
     /// Whether the agent can be started here at all; called before a run starts anything.

@@ -1,5 +1,7 @@
 //! Agents that are ready to use.
 
+use super::cli;
+pub use super::cli::{CliAgent, CompletionCommand, CompletionProbe, McpServer, McpServers};
 pub use super::command::CommandAgent;
 pub use super::host::HostAgent;
 use crate::host::HostQueue;
@@ -13,6 +15,51 @@ where
     S: Into<String>,
 {
     CommandAgent::new(argv)
+}
+
+/// GitHub Copilot CLI (`copilot`).
+///
+/// A logged-in user needs nothing else. With `COPILOT_GITHUB_TOKEN`, `GH_TOKEN`, `GITHUB_TOKEN` or a provider of its own (`COPILOT_PROVIDER_*`)
+/// in the environment each task gets a `COPILOT_HOME` of its own; otherwise the login in the user's is used.
+pub fn copilot() -> CliAgent {
+    CliAgent::of(&cli::copilot::PRESET)
+}
+
+/// Claude Code (`claude`).
+///
+/// A logged-in user needs nothing else: `CLAUDE_CONFIG_DIR` stays the user's, where the login lies, unless
+/// [`config_dir`](CliAgent::config_dir) names another. As root it is told that it is contained (`IS_SANDBOX`), which it asks for.
+pub fn claude() -> CliAgent {
+    CliAgent::of(&cli::claude::PRESET)
+}
+
+/// Codex (`codex`).
+///
+/// A logged-in user needs nothing else (`codex login`); `CODEX_API_KEY` is passed on.
+pub fn codex() -> CliAgent {
+    CliAgent::of(&cli::codex::PRESET)
+}
+
+/// Gemini CLI (`gemini`).
+///
+/// A logged-in user needs nothing else; `GEMINI_API_KEY` is passed on and chosen where it is set.
+pub fn gemini() -> CliAgent {
+    CliAgent::of(&cli::gemini::PRESET)
+}
+
+/// OpenCode (`opencode`).
+///
+/// Its model is named as `provider/model`. Logins and the keys of common providers in the environment count.
+pub fn opencode() -> CliAgent {
+    CliAgent::of(&cli::opencode::PRESET)
+}
+
+/// aider (`aider`).
+///
+/// Its model is named as `provider/model`, and the key of that provider is passed on. It is given the files of the task that are there; it
+/// cannot resume, has no MCP servers and no configuration directory.
+pub fn aider() -> CliAgent {
+    CliAgent::of(&cli::aider::PRESET)
 }
 
 /// An agent that the host of the library implements: it pulls its jobs from the queue.

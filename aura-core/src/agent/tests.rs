@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::command::{CommandAgent, cut_proposal};
+use super::command::CommandAgent;
+use super::ending::cut_proposal;
 use super::*;
 use crate::process::{ProcessIdentity, reap};
 
@@ -39,7 +40,7 @@ pub(crate) fn request(workspace: &Path) -> AgentRequest {
 pub(crate) struct Engine {
     pub(crate) cancel: CancellationToken,
     pub(crate) register: mpsc::Receiver<(ProcessMark, oneshot::Sender<()>)>,
-    pub(crate) output: mpsc::Receiver<String>,
+    pub(crate) output: mpsc::Receiver<AgentSignal>,
 }
 
 pub(crate) fn context() -> (AgentContext, Engine) {
@@ -243,9 +244,9 @@ async fn lines_are_seen_while_the_program_runs() {
     let watch = async {
         let (_, stored) = engine.register.recv().await.unwrap();
         stored.send(()).unwrap();
-        assert_eq!(engine.output.recv().await.unwrap(), "one \u{fffd}");
+        assert_eq!(engine.output.recv().await.unwrap(), "one \u{fffd}".into());
         fs::write(folder.path().join("go"), "").unwrap();
-        assert_eq!(engine.output.recv().await.unwrap(), "two");
+        assert_eq!(engine.output.recv().await.unwrap(), "two".into());
         engine.output.recv().await
     };
     let (result, rest) = tokio::join!(agent.run(request(folder.path()), context), watch);
@@ -312,7 +313,9 @@ async fn a_cancelled_agent_is_gone_and_one_that_was_cancelled_before_never_start
     let cancel = async {
         let (_, stored) = engine.register.recv().await.unwrap();
         stored.send(()).unwrap();
-        let pids = engine.output.recv().await.unwrap();
+        let AgentSignal::Line(pids) = engine.output.recv().await.unwrap() else {
+            panic!("no line")
+        };
         engine.cancel.cancel();
         pids
     };

@@ -41,11 +41,18 @@ enum StoreKind {
     Memory,
 }
 
-/// A program, or something that the host does.
+/// A program, an agent that is ready to use, or something that the host does.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AgentOptions {
     command: Option<Vec<String>>,
+    preset: Option<String>,
+    model: Option<String>,
+    yolo: Option<bool>,
+    program: Option<String>,
+    args: Option<Vec<String>>,
+    config_dir: Option<PathBuf>,
+    role: Option<String>,
     #[serde(default)]
     env: BTreeMap<String, String>,
     #[serde(default)]
@@ -105,6 +112,13 @@ pub(super) async fn open(options: OpenOptions, queue: &HostQueue) -> Result<Orch
 
 impl AgentOptions {
     fn make(self, name: &str, queue: &HostQueue) -> Result<Arc<dyn AgentBackend>> {
+        if self.preset.is_some() {
+            return self.make_preset(name);
+        }
+        if let Some(only) = self.only_for_presets() {
+            let message = format!("the agent `{name}` has `{only}`, which only a preset takes");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
         match (self.command, self.host) {
             (Some(command), None) => {
                 let agent = agents::command(command)
@@ -119,6 +133,54 @@ impl AgentOptions {
             (None, Some(host)) => Ok(Arc::new(agents::host(queue, name, host.version))),
             _ => Err(one_of("agent", name)),
         }
+    }
+
+    /// The first member that is there and that only a preset has.
+    fn only_for_presets(&self) -> Option<&'static str> {
+        let members = [
+            ("model", self.model.is_some()),
+            ("yolo", self.yolo.is_some()),
+            ("program", self.program.is_some()),
+            ("args", self.args.is_some()),
+            ("config_dir", self.config_dir.is_some()),
+            ("role", self.role.is_some()),
+        ];
+        let found = members.into_iter().find(|(_, is_there)| *is_there);
+        found.map(|(member, _)| member)
+    }
+
+    fn make_preset(self, name: &str) -> Result<Arc<dyn AgentBackend>> {
+        if self.command.is_some() || self.host.is_some() {
+            return Err(one_of("agent", name));
+        }
+        let preset = self.preset.unwrap_or_default();
+        let Some(mut agent) = agents::CliAgent::named(&preset) else {
+            let known: Vec<&str> = agents::CliAgent::names().collect();
+            return Err(super::unknown("preset", &preset, &known));
+        };
+        agent = agent.env_allow(self.env_allow).sandbox(self.sandbox);
+        for (variable, value) in self.env {
+            agent = agent.env(variable, value);
+        }
+        for argument in self.args.into_iter().flatten() {
+            agent = agent.arg(argument);
+        }
+        if let Some(model) = self.model {
+            agent = agent.model(model);
+        }
+        if let Some(yolo) = self.yolo {
+            agent = agent.yolo(yolo);
+        }
+        if let Some(program) = self.program {
+            agent = agent.program(program);
+        }
+        if let Some(folder) = self.config_dir {
+            agent = agent.config_dir(folder);
+        }
+        if let Some(role) = self.role {
+            agent = agent.role(role);
+        }
+        Ok(Arc::new(agent))
     }
 }
 
@@ -157,9 +219,10 @@ impl GateOptions {
 }
 
 fn one_of(what: &str, name: &str) -> Error {
+    let preset = if what == "agent" { ", a preset" } else { "" };
     Error::new(
         ErrorKind::InvalidInput,
-        format!("the {what} `{name}` has to be either a command or a function of the host"),
+        format!("the {what} `{name}` has to be either a command{preset} or a function of the host"),
     )
     .with_help("give a list with a program and its arguments, or an object with a method `run`")
 }

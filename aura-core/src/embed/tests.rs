@@ -291,6 +291,33 @@ async fn what_cannot_be_meant_is_refused_in_the_words_of_the_library() {
     assert!(engine.finish_job("7", "null").is_err());
 }
 
+#[tokio::test]
+async fn a_preset_is_opened_by_its_name_and_nothing_else_takes_its_options() {
+    let directory = repository();
+    let open = |agent: Value| {
+        let options = json!({"path": directory.path(), "store": "memory", "agents": {"a": agent}});
+        async move { Engine::open(&options.to_string()).await.err() }
+    };
+    for agent in [
+        json!({"preset": "copilot"}),
+        json!({
+            "preset": "claude", "model": "m", "yolo": false, "program": "/bin/sh", "args": ["-x"],
+            "env": {"A": "b"}, "env_allow": ["B"], "sandbox": ["env"], "config_dir": "/c", "role": "r",
+        }),
+    ] {
+        assert!(open(agent).await.is_none());
+    }
+    for (agent, told) in [
+        (json!({"preset": "nobody"}), "nobody"),
+        (json!({"preset": "claude", "command": ["x"]}), "a preset or"),
+        (json!({"command": ["x"], "model": "m"}), "`model`"),
+        (json!({"host": {}, "role": "r"}), "`role`"),
+    ] {
+        let error = open(agent).await.expect("refused").to_string();
+        assert!(error.contains(told), "{error}");
+    }
+}
+
 #[test]
 fn functions_need_no_engine() {
     let told = |function: &str, arguments: Value| -> Value {

@@ -233,10 +233,10 @@ async fn judge(
     blocking(move || work.shop.aura.checkout_gate(&path, commit, clean)).await?;
     let gate = job.gate.clone();
     let at = job.at;
-    let output = site.line_sink(move |line| Progress::GateOutput {
+    let output = site.sink(move |line: String, redactor| Progress::GateOutput {
         gate: gate.clone(),
         at,
-        line,
+        line: redactor.redact(&line).into_owned(),
     });
     let request = GateRequest {
         story: site.places.story,

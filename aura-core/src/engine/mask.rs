@@ -1,6 +1,7 @@
 //! What effects come back with, without secrets: the one door through which words of others get into events.
 
 use super::state::{AgentEnd, LandOutcome, LandingBuild, Outcome, SealEnd};
+use crate::agent::AgentSignal;
 use crate::model::SealOutcome;
 use crate::prompt::Redactor;
 
@@ -37,6 +38,11 @@ pub(crate) fn mask(outcome: &mut Outcome, redactor: &Redactor) {
     }
 }
 
+/// Masks and bounds what an agent tells while it works.
+pub(crate) fn mask_signal(signal: AgentSignal, redactor: &Redactor) -> AgentSignal {
+    signal.cleaned(redactor)
+}
+
 fn mask_agent(end: &mut AgentEnd, redactor: &Redactor) {
     redactor.mask_evidence(&mut end.evidence);
     redactor.mask(&mut end.output);
@@ -66,7 +72,7 @@ mod tests {
     use super::*;
     use crate::model::{
         CommitId, Evidence, FailureClass, Finding, GatePoint, GateVerdict, LeftOut, ParkReason,
-        StartKind, TaskId, Usage,
+        StartKind, TaskId, ToolState, Usage,
     };
 
     const SECRET: &str = "hunter2-hunter2";
@@ -194,6 +200,38 @@ mod tests {
             mask(&mut outcome, &redactor);
             let shown = format!("{outcome:?}");
             assert!(!shown.contains(SECRET), "{shown}");
+        }
+    }
+
+    #[test]
+    fn no_signal_tells_a_secret_and_none_is_long() {
+        let redactor = Redactor::new([("A_TOKEN", SECRET)]).unwrap();
+        let said = || format!("{}{SECRET}", "x".repeat(16 * 1024 - 4));
+        let tool = |name, detail| AgentSignal::Tool {
+            name,
+            detail,
+            state: ToolState::Ended,
+        };
+        for signal in [
+            AgentSignal::Line(said()),
+            AgentSignal::Text(said()),
+            AgentSignal::Warning(said()),
+            AgentSignal::File { path: said() },
+            tool(said(), String::new()),
+            tool(String::new(), said()),
+            AgentSignal::Retry {
+                attempt: None,
+                why: said(),
+            },
+        ] {
+            let masked = mask_signal(signal, &redactor);
+            let shown = format!("{masked:?}");
+            assert!(
+                shown.contains("x[red") && !shown.contains("hunt"),
+                "{}",
+                &shown[16_000..]
+            );
+            assert!(shown.len() < 17 * 1024);
         }
     }
 

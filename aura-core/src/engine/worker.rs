@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::mask::mask_signal;
 use super::state::{AgentEnd, Ix, Outcome};
 use super::workshop::{Site, told};
 use super::workspace::salvage;
 use crate::agent::{AgentContext, AgentFailure, AgentRequest, AgentResult, ProcessMark};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Evidence, FailureClass, Progress, StoryTask};
+use crate::model::{Evidence, FailureClass, StoryTask};
 use crate::prompt::PromptInput;
 use crate::text;
 
@@ -98,10 +99,8 @@ async fn ask_agent(
         std::fs::create_dir_all(parent).map_err(|error| Error::io("create", parent, error))?;
     }
     let id = job.story_task.id.clone();
-    let output = site.line_sink(move |line| Progress::AgentOutput {
-        task: id.clone(),
-        line,
-    });
+    let output =
+        site.sink(move |signal, redactor| mask_signal(signal, redactor).progress(id.clone()));
     let (register, mut marks) = mpsc::channel::<(ProcessMark, oneshot::Sender<()>)>(1);
     let task = job.task;
     let forward = tokio::spawn(async move {

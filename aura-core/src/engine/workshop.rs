@@ -268,17 +268,18 @@ impl Site {
     }
 
     /// A channel whose lines are redacted and published as progress until it is closed.
-    pub(crate) fn line_sink(
+    /// Where an agent or a gate tells what it does; `wrap` also masks it.
+    pub(crate) fn sink<T: Send + 'static>(
         &self,
-        wrap: impl Fn(String) -> Progress + Send + 'static,
-    ) -> mpsc::Sender<String> {
-        let (sender, mut lines) = mpsc::channel::<String>(256);
+        wrap: impl Fn(T, &Redactor) -> Progress + Send + 'static,
+    ) -> mpsc::Sender<T> {
+        let (sender, mut told) = mpsc::channel::<T>(256);
         let progress = self.progress.clone();
         let shop = Arc::clone(&self.shop);
         tokio::spawn(async move {
-            while let Some(line) = lines.recv().await {
+            while let Some(told) = told.recv().await {
                 // Nobody listening is no error.
-                drop(progress.send(wrap(shop.redactor.redact(&line).into_owned())));
+                drop(progress.send(wrap(told, &shop.redactor)));
             }
         });
         sender

@@ -67,7 +67,9 @@ impl Gate for CommandGate {
         };
         let (finished, ()) = tokio::join!(
             pending.go(context.cancel),
-            pass_on(received, &redactor, &context.output),
+            pass_on(received, &redactor, |line| drop(
+                context.output.try_send(line)
+            )),
         );
         let finished = match finished {
             Ok(finished) => finished,

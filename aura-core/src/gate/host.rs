@@ -91,7 +91,7 @@ impl Gate for HostGate {
             workspace: request.workspace,
             limit: request.timeout,
             grace: request.grace,
-            output: context.output,
+            tell: Box::new(move |line| drop(context.output.try_send(line))),
             mask: mask(&request.redactor),
             log: request.log,
         };

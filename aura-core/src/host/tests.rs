@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::*;
@@ -16,6 +17,10 @@ struct Desk {
     cancel: CancellationToken,
     output: mpsc::Sender<String>,
     lines: mpsc::Receiver<String>,
+}
+
+fn tell(output: mpsc::Sender<String>) -> Tell {
+    Box::new(move |line| drop(output.try_send(line)))
 }
 
 impl Desk {
@@ -42,7 +47,7 @@ impl Desk {
             workspace: self.path().to_owned(),
             limit: LIMIT,
             grace: GRACE,
-            output: self.output.clone(),
+            tell: tell(self.output.clone()),
             mask: Box::new(|text| text::clean(text.as_bytes())),
             log: self.path().join("log"),
         }
@@ -285,7 +290,7 @@ async fn many_jobs_and_hosts_lose_and_double_nothing() {
             workspace: folder.path().to_owned(),
             limit: LIMIT,
             grace: GRACE,
-            output,
+            tell: tell(output),
             mask: Box::new(str::to_owned),
             log: folder.path().join(n.to_string()),
         };

@@ -569,24 +569,5 @@ impl EventKind {
     }
 }
 
-/// What an agent or a gate says while it works: dropped for slow readers, never part of the fold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type")]
-#[non_exhaustive]
-#[expect(missing_docs, reason = "field names are the documented wire names")]
-pub enum Progress {
-    /// A line of an agent's output.
-    #[serde(rename = "agent.output")]
-    AgentOutput { task: TaskId, line: String },
-    /// A line of a gate's output.
-    #[serde(rename = "gate.output")]
-    GateOutput {
-        gate: String,
-        #[serde(rename = "point")]
-        at: GatePoint,
-        line: String,
-    },
-}
-
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ mod gate;
 mod id;
 mod plan;
 mod policy;
+mod progress;
 mod status;
 mod story;
 mod task;
@@ -13,8 +14,7 @@ mod usage;
 
 pub use attempt::{AttemptOutcome, Evidence, FailureClass, Remedy, Spends, StartKind};
 pub use event::{
-    Batched, Event, EventKind, LeftOut, NewEvent, ParkReason, PreviousAttempt, Progress,
-    SealOutcome, Verb,
+    Batched, Event, EventKind, LeftOut, NewEvent, ParkReason, PreviousAttempt, SealOutcome, Verb,
 };
 pub use gate::{
     Finding, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, TestCounts,
@@ -25,6 +25,7 @@ pub use policy::{
     AgentDefinition, Budget, CommitStrategy, CompleteOptions, Limits, MergeStrategy, OnExhausted,
     Policy, RunOptions, Scheduling,
 };
+pub use progress::{Progress, ToolState};
 pub use status::{StoryStatus, TaskStatus};
 pub use story::{RunOutcome, StorySpec};
 pub use task::{Complexity, StoryTask};

@@ -242,7 +242,7 @@ impl AgentBackend for Teller {
         };
         write(AGENTS_SECRET, &told);
         write("state", ["good", "bad"][usize::from(request.attempt == 1)]);
-        context.output().try_send(told.clone()).ok();
+        context.tell(told.clone().into());
         Ok(AgentResult {
             output: told.clone(),
             session: Some(AGENTS_SECRET.to_owned()),

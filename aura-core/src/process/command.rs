@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::capture::{Filter, Line};
+use super::capture::{Filter, Line, OutputStream};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The environment variable that carries a command's marker, so that what it started can be found after a crash.
@@ -21,6 +21,29 @@ pub(crate) const DEFAULT_TAIL_LIMIT: usize = 64 * 1024;
 pub(crate) const DEFAULT_LOG_LIMIT: u64 = 256 * 1024 * 1024;
 /// Longest line in bytes that is sent as live output; the rest of a longer one is left out.
 pub(crate) const LINE_LIMIT: usize = 64 * 1024;
+
+/// What a program that has to stop is sent first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum FirstSignal {
+    /// SIGTERM, and SIGKILL after the grace period.
+    #[default]
+    Terminate,
+    /// SIGINT, SIGTERM after half of the grace period, and SIGKILL after all of it.
+    Interrupt,
+}
+
+impl FirstSignal {
+    /// The signal's number.
+    pub(super) const fn number(self) -> i32 {
+        match self {
+            Self::Terminate => 15,
+            Self::Interrupt => 2,
+        }
+    }
+}
+
+/// Sees the bytes of the streams. It is called between two reads and must not block.
+pub(crate) type Tap = Box<dyn FnMut(OutputStream, &[u8]) + Send>;
 
 /// A program to run, its surroundings, and its limits.
 ///
@@ -37,7 +60,9 @@ pub(crate) struct Command {
     pub(super) deadline: Option<Duration>,
     pub(super) idle: Option<Duration>,
     pub(super) grace: Duration,
+    pub(super) first_signal: FirstSignal,
     pub(super) lines: Option<mpsc::Sender<Line>>,
+    pub(super) tap: Option<Tap>,
     pub(super) filters: Option<[Box<dyn Filter>; 2]>,
 }
 
@@ -64,7 +89,9 @@ impl Command {
             deadline: None,
             idle: None,
             grace: DEFAULT_GRACE,
+            first_signal: FirstSignal::default(),
             lines: None,
+            tap: None,
             filters: None,
         }
     }
@@ -127,6 +154,20 @@ impl Command {
     #[must_use]
     pub(crate) fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// What the program is sent first when it has to stop; SIGTERM unless set.
+    #[must_use]
+    pub(crate) fn first_signal(mut self, signal: FirstSignal) -> Self {
+        self.first_signal = signal;
+        self
+    }
+
+    /// Shows every byte of both streams as it came, before a filter: nothing is lost, however slow the readers of lines are.
+    #[must_use]
+    pub(crate) fn tap(mut self, tap: Tap) -> Self {
+        self.tap = Some(tap);
         self
     }
 
@@ -216,6 +257,7 @@ impl fmt::Debug for Command {
             .field("deadline", &self.deadline)
             .field("idle", &self.idle)
             .field("grace", &self.grace)
+            .field("first_signal", &self.first_signal)
             .finish_non_exhaustive()
     }
 }

@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Child;
 use tokio::time::{Instant, sleep_until};
 
-use super::command::Command;
+use super::command::{Command, FirstSignal};
 use super::identity::{ProcessIdentity, Reaped};
 #[cfg(not(target_os = "linux"))]
 use super::report::Containment;
@@ -67,6 +67,8 @@ pub(super) struct Holder {
     group: Option<Pid>,
     identity: ProcessIdentity,
     grace: Duration,
+    first: FirstSignal,
+    term_at: Option<Instant>,
     kill_at: Option<Instant>,
     /// Why the program cannot be started, found out before the shell would try.
     refusal: Option<Report>,
@@ -103,6 +105,8 @@ impl Holder {
                 marker: command.marker.clone(),
             },
             grace: command.grace,
+            first: command.first_signal,
+            term_at: None,
             kill_at: None,
             refusal: refusal(command),
             running: true,
@@ -132,10 +136,17 @@ impl Holder {
         })
     }
 
-    /// SIGTERM to the group now, SIGKILL after the grace period.
+    /// The first signal to the group now, SIGKILL after the grace period.
     pub(super) fn stop(&mut self) {
-        self.signal(Signal::TERM);
-        self.kill_at = Some(Instant::now() + self.grace);
+        let now = Instant::now();
+        self.kill_at = Some(now + self.grace);
+        match self.first {
+            FirstSignal::Terminate => self.signal(Signal::TERM),
+            FirstSignal::Interrupt => {
+                self.signal(Signal::INT);
+                self.term_at = Some(now + self.grace / 2);
+            }
+        }
     }
 
     /// What became of the program, then [`Report::Gone`]. Cancel safe.
@@ -144,14 +155,18 @@ impl Holder {
             return Report::Gone;
         }
         let status = loop {
-            let Some(kill_at) = self.kill_at else {
+            let Some(next) = self.term_at.or(self.kill_at) else {
                 break self.child.wait().await;
             };
             tokio::select! {
                 status = self.child.wait() => break status,
-                () = sleep_until(kill_at) => {
-                    self.kill_at = None;
-                    self.signal(Signal::KILL);
+                () = sleep_until(next) => {
+                    if self.term_at.take().is_some() {
+                        self.signal(Signal::TERM);
+                    } else {
+                        self.kill_at = None;
+                        self.signal(Signal::KILL);
+                    }
                 }
             }
         };

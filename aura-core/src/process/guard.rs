@@ -56,6 +56,7 @@ impl Holder {
         let mut child = tokio::process::Command::new(image.path())
             .arg0(GUARD_NAME)
             .arg(command.grace.as_millis().min(u32::MAX.into()).to_string())
+            .arg(command.first_signal.number().to_string())
             .arg(std::process::id().to_string())
             .arg(&command.cwd)
             .args(command.full_argv())

@@ -7,8 +7,8 @@
 //!
 //! On Linux every command runs below a *guard*, a small program that is embedded in the library and started from memory. It
 //! becomes the reaper of everything the command starts, waits for the go message, and stops the whole tree when the command
-//! has ended, when it is told to, and when its host is gone, also by `kill -9`: SIGTERM, the grace period, SIGKILL until
-//! nothing is left. Whoever leaves the process group, forks twice, opens a new session, clears its environment, ignores
+//! has ended, when it is told to, and when its host is gone, also by `kill -9`: SIGTERM (or SIGINT and then SIGTERM), the
+//! grace period, SIGKILL until nothing is left. Whoever leaves the process group, forks twice, opens a new session, clears its environment, ignores
 //! SIGTERM or is stopped is still below the guard.
 //!
 //! What a guard cannot hold: a process that some other daemon starts on request, and, if somebody kills the guard itself
@@ -40,12 +40,10 @@ mod run;
 #[cfg(target_os = "linux")]
 mod tests;
 
-#[cfg(test)]
-pub(crate) use capture::OutputStream;
-pub(crate) use capture::{Filter, Line};
+pub(crate) use capture::{Filter, Line, OutputStream};
 #[cfg(test)]
 pub(crate) use command::DEFAULT_TAIL_LIMIT;
-pub(crate) use command::{Command, DEFAULT_LOG_LIMIT};
+pub(crate) use command::{Command, DEFAULT_LOG_LIMIT, FirstSignal, Tap};
 pub(crate) use environment::base_environment;
 #[cfg(not(target_os = "linux"))]
 pub use group::{containment, reap, reap_marker};

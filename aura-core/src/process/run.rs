@@ -94,7 +94,7 @@ impl Pending {
 
     /// Starts the program and waits until it and all that it started are gone.
     ///
-    /// A cancelled token, the deadline and silence stop it: SIGTERM to all, the grace period, SIGKILL until nothing is left.
+    /// A cancelled token, the deadline and silence stop it: the first signal to all, the grace period, SIGKILL until nothing is left.
     /// Not cancel safe: dropping the future stops the program in that way, without anybody waiting for the end.
     ///
     /// # Errors
@@ -252,6 +252,9 @@ impl Watch {
             return;
         }
         self.last_output = Instant::now();
+        if let Some(tap) = &mut self.command.tap {
+            tap(stream, bytes);
+        }
         let capture = match stream {
             OutputStream::Stdout => &mut self.stdout,
             OutputStream::Stderr => &mut self.stderr,

@@ -173,7 +173,14 @@ async fn no_planted_secret_is_kept_of_an_agent() {
     };
     let log = request.log.clone();
     let (context, mut engine) = agent::tests::context();
-    let lines = tokio::spawn(collect(engine.output));
+    let (lines, received) = mpsc::channel(100);
+    let mut told = engine.output;
+    tokio::spawn(async move {
+        while let Some(agent::AgentSignal::Line(line)) = told.recv().await {
+            let _ = lines.send(line).await;
+        }
+    });
+    let lines = tokio::spawn(collect(received));
     let store = async move {
         let (_, stored) = engine.register.recv().await.unwrap();
         stored.send(()).unwrap();

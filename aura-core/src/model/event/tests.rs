@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::model::{
-    CompleteOptions, Complexity, Edge, Finding, FlakyPolicy, GateSchedule, Limits, StoryTask, Wave,
+    CompleteOptions, Complexity, Edge, Finding, FlakyPolicy, GateSchedule, Limits, Progress,
+    StoryTask, ToolState, Wave,
 };
 
 /// Names that belong to the envelope.
@@ -492,22 +493,68 @@ fn every_event_round_trips() {
     }
 }
 
-/// What subscribers can be told, each form of it once: the types of other languages are checked against this file.
-#[test]
-fn the_samples_for_other_languages_are_up_to_date() {
-    let durable = samples().into_iter().filter(|kind| !kind.is_internal());
-    let durable = durable.map(|kind| serde_json::to_value(envelope(kind, true)).unwrap());
-    let progress = [
+fn progress_samples() -> Vec<Progress> {
+    let task = || TaskId::from("1.1");
+    let tool = |state| Progress::AgentTool {
+        task: task(),
+        name: "bash".into(),
+        detail: "cargo test".into(),
+        state,
+    };
+    let retry = |attempt| Progress::AgentRetry {
+        task: task(),
+        attempt,
+        why: "429 Too Many Requests".into(),
+    };
+    vec![
         Progress::AgentOutput {
-            task: "1.1".into(),
+            task: task(),
             line: "reading".into(),
+        },
+        Progress::AgentText {
+            task: task(),
+            text: "I read the file.".into(),
+        },
+        tool(ToolState::Started),
+        tool(ToolState::Ended),
+        tool(ToolState::Failed),
+        Progress::AgentFile {
+            task: task(),
+            path: "src/lib.rs".into(),
+        },
+        retry(Some(2)),
+        retry(None),
+        Progress::AgentUsage {
+            task: task(),
+            usage: usage(),
+        },
+        Progress::AgentWarning {
+            task: task(),
+            text: "a tool was denied".into(),
         },
         Progress::GateOutput {
             gate: "test".into(),
             at: GatePoint::Candidate,
             line: "ok".into(),
         },
-    ];
+    ]
+}
+
+#[test]
+fn what_is_told_meanwhile_round_trips() {
+    for sample in progress_samples() {
+        let text = serde_json::to_string(&sample).unwrap();
+        let back: Progress = serde_json::from_str(&text).unwrap();
+        assert_eq!(back, sample, "{text}");
+    }
+}
+
+/// What subscribers can be told, each form of it once: the types of other languages are checked against this file.
+#[test]
+fn the_samples_for_other_languages_are_up_to_date() {
+    let durable = samples().into_iter().filter(|kind| !kind.is_internal());
+    let durable = durable.map(|kind| serde_json::to_value(envelope(kind, true)).unwrap());
+    let progress = progress_samples().into_iter();
     let progress = progress.map(|line| serde_json::to_value(line).unwrap());
     let told: Vec<Value> = durable.chain(progress).collect();
     let expected = serde_json::to_string_pretty(&told).unwrap() + "\n";

@@ -55,6 +55,56 @@ async fn a_program_may_end_in_its_own_way_within_the_grace_period() {
     assert_eq!(finished.stdout_tail, b"ready\nbye\n");
 }
 
+/// What a program that is stopped was sent, and how it ended.
+async fn interrupted(code: &str, grace: Duration) -> (String, Exit) {
+    let command = command(["sh", "-c", code]).first_signal(FirstSignal::Interrupt);
+    let (command, mut lines) = with_lines(command.grace(grace));
+    let cancel = CancellationToken::new();
+    let running = tokio::spawn(spawn(command).unwrap().go(cancel.clone()));
+    wait_for(&mut lines, "ready").await;
+    cancel.cancel();
+    let finished = running.await.unwrap().unwrap();
+    assert_eq!(finished.stopped, Some(Stopped::Cancelled));
+    let told = String::from_utf8(finished.stdout_tail).unwrap();
+    (told, finished.exit)
+}
+
+#[tokio::test]
+async fn a_program_may_be_interrupted_before_it_is_terminated() {
+    let wait = "echo ready; while :; do sleep 0.05; done";
+    // Whoever stops at the first signal never sees the second.
+    let code = format!("trap 'echo int; exit 3' INT; trap 'echo term' TERM; {wait}");
+    let (told, exit) = interrupted(&code, PATIENCE).await;
+    assert_eq!((told.as_str(), exit), ("ready\nint\n", Exit::Code(3)));
+    let code = format!("trap 'echo int' INT; trap 'echo term; exit 4' TERM; {wait}");
+    let (told, exit) = interrupted(&code, Duration::from_secs(2)).await;
+    assert_eq!((told.as_str(), exit), ("ready\nint\nterm\n", Exit::Code(4)));
+    let code = format!("trap '' INT TERM; {wait}");
+    let (_, exit) = interrupted(&code, Duration::from_millis(300)).await;
+    assert_eq!(exit, Exit::Signal(9));
+}
+
+#[tokio::test]
+async fn a_tap_sees_every_byte_although_nobody_reads_the_lines() {
+    let (sender, _lines) = tokio::sync::mpsc::channel(1);
+    let (seen, bytes) = std::sync::mpsc::channel();
+    let command = command(["sh", "-c", "seq 20000; echo end >&2"]).lines(sender);
+    let tap = move |stream, bytes: &[u8]| seen.send((stream, bytes.to_vec())).unwrap();
+    let finished = finish(command.tap(Box::new(tap))).await;
+    assert!(finished.lines_dropped > 0);
+    let (out, err): (Vec<_>, Vec<_>) = bytes
+        .into_iter()
+        .partition(|(stream, _)| *stream == OutputStream::Stdout);
+    let count = out
+        .iter()
+        .flat_map(|(_, bytes)| bytes)
+        .filter(|b| **b == b'\n');
+    assert_eq!(
+        (count.count(), err[0].1.as_slice()),
+        (20_000, b"end\n".as_slice())
+    );
+}
+
 #[test]
 fn a_flood_without_a_line_end_stays_bounded_in_memory() {
     let mut host = Host::start("flood 200");
