@@ -199,11 +199,6 @@ pub trait AgentBackend: Send + Sync {
         Vec::new()
     }
 
-    /// Whose limits count for it. Agents with the same provider wait for its limits together; without a name each waits alone.
-    fn provider(&self) -> Option<String> {
-        None
-    }
-
     /// What is there of the agent, which may take some seconds; `None` where nothing is known or nothing is there. Cancel safe.
     async fn probe(&self) -> Option<AgentProbe> {
         None
