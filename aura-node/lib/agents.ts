@@ -1,8 +1,25 @@
 /** Agents that are ready to use. */
 
-import type { AgentOptions, ProgramOptions } from "./options.js";
+import type { AgentOptions, PresetAgent, PresetOptions, ProgramOptions } from "./options.js";
 
 /** A program that reads a prompt and edits its directory. */
 export function command(argv: string[], options: ProgramOptions = {}): AgentOptions {
   return { ...options, command: argv };
 }
+
+const preset =
+  (name: string) =>
+  (options: PresetOptions = {}): PresetAgent => ({ ...options, preset: name });
+
+/** GitHub Copilot CLI. */
+export const copilot = preset("copilot");
+/** Claude Code. */
+export const claude = preset("claude");
+/** Codex. */
+export const codex = preset("codex");
+/** Gemini CLI. */
+export const gemini = preset("gemini");
+/** OpenCode. */
+export const opencode = preset("opencode");
+/** aider. */
+export const aider = preset("aider");

@@ -216,6 +216,7 @@ export type GateFinished = Envelope & {
 /** No new starts with agents of this provider until the limit ends. */
 export interface BreakerOpened extends Envelope {
   type: "breaker.opened";
+  agent: string;
   provider: string;
   until?: string;
 }
@@ -339,6 +340,45 @@ export interface AgentOutput {
   task: string;
   line: string;
 }
+/** Something the model wrote. */
+export interface AgentText {
+  type: "agent.text";
+  task: string;
+  text: string;
+}
+/** A tool began or ended; `detail` is what it is about. */
+export interface AgentTool {
+  type: "agent.tool";
+  task: string;
+  name: string;
+  detail: string;
+  state: "started" | "ended" | "failed";
+}
+/** A file that the agent says it changed. */
+export interface AgentFile {
+  type: "agent.file";
+  task: string;
+  path: string;
+}
+/** The agent asks its provider again. */
+export interface AgentRetry {
+  type: "agent.retry";
+  task: string;
+  attempt?: number;
+  why: string;
+}
+/** What the start has used so far. */
+export interface AgentUsage {
+  type: "agent.usage";
+  task: string;
+  usage: Usage;
+}
+/** Something a person should know. */
+export interface AgentWarning {
+  type: "agent.warning";
+  task: string;
+  text: string;
+}
 /** A line of a gate's output. */
 export interface GateOutput {
   type: "gate.output";
@@ -347,7 +387,15 @@ export interface GateOutput {
   line: string;
 }
 /** What agents and gates say while they work; dropped for slow readers. */
-export type ProgressEvent = AgentOutput | GateOutput;
+export type ProgressEvent =
+  | AgentOutput
+  | AgentText
+  | AgentTool
+  | AgentFile
+  | AgentRetry
+  | AgentUsage
+  | AgentWarning
+  | GateOutput;
 
 /** What a run tells while it goes on. */
 export type RunEvent = DurableEvent | ProgressEvent;

@@ -22,6 +22,26 @@ export interface AgentOptions extends ProgramOptions {
   command: string[];
 }
 
+/** A coding agent that Aura knows by its own protocol. */
+export interface PresetOptions extends ProgramOptions {
+  model?: string;
+  /** Whether it may do everything without asking; it may where absent. */
+  yolo?: boolean;
+  /** Where the program is; looked up in `PATH` where absent. */
+  program?: string;
+  /** Further arguments. */
+  args?: string[];
+  /** Its configuration; where logins lie where absent. */
+  configDir?: string;
+  /** A text before each prompt. */
+  role?: string;
+}
+
+/** A preset under its name: `copilot`, `claude`, `codex`, `gemini`, `opencode` or `aider`. */
+export interface PresetAgent extends PresetOptions {
+  preset: string;
+}
+
 /** When and how strictly a gate judges. */
 export interface GateRules {
   /** When it judges; candidates and the final result where absent. */
@@ -126,7 +146,7 @@ export interface OwnGate extends GateRules {
 /** How a repository is opened. */
 export interface OpenOptions {
   /** Agents by name; tasks that name none use `default`. */
-  agents?: Record<string, AgentOptions | OwnAgent>;
+  agents?: Record<string, AgentOptions | PresetAgent | OwnAgent>;
   gates?: (GateOptions | OwnGate)[];
   /** Adds the gates that the repository seems to want. */
   detectGates?: boolean;

@@ -26,7 +26,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("git", &["error", "process"]),
     ("prompt", &["error", "model", "text"]),
     // The traits; the folder's `mod.rs` also passes on the names of its implementations.
-    ("agent", &["error", "model", "prompt", "agent/*"]),
+    ("agent", &["error", "model", "prompt", "text", "agent/*"]),
     ("gate", &["error", "model", "prompt", "gate/*"]),
     ("store", &["error", "model", "store/*"]),
     ("agent/*", IMPLEMENTATION),
@@ -71,6 +71,8 @@ fn part(module: &[String]) -> String {
     match names[..] {
         [] => "lib".to_owned(),
         ["engine", "state", ..] => "engine::state".to_owned(),
+        // What the trait's methods take and give, in a file of its own.
+        ["agent", "signal"] => "agent".to_owned(),
         [folder @ ("agent" | "gate" | "store"), _, ..] => format!("{folder}/*"),
         [first, ..] => first.to_owned(),
     }

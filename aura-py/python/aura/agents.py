@@ -1,14 +1,15 @@
-"""Agents that are ready to use."""
+"""Agents that are ready to use: any program, and the coding agents that Aura knows by their own protocols."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 from aura._bridge import given
 
 
 class CommandAgent:
-    """A program that reads a prompt from its standard input and edits its directory."""
+    """An agent that is a program, as `command` and the presets make it."""
 
     def __init__(self, options: dict[str, object]) -> None:
         self.options = options
@@ -29,4 +30,57 @@ def command(
     return CommandAgent(given(command=argv, env=env, env_allow=env_allow, sandbox=sandbox))
 
 
-__all__ = ["CommandAgent", "command"]
+def preset(
+    name: str,
+    *,
+    model: str | None = None,
+    yolo: bool | None = None,
+    program: str | None = None,
+    args: Sequence[str] | None = None,
+    config_dir: str | os.PathLike[str] | None = None,
+    role: str | None = None,
+    env: Mapping[str, str] | None = None,
+    env_allow: Sequence[str] | None = None,
+    sandbox: Sequence[str] | None = None,
+) -> CommandAgent:
+    """A coding agent that Aura knows: `copilot`, `claude`, `codex`, `gemini`, `opencode` or `aider`.
+
+    Without `yolo=False` it may do everything without asking. `program` is where it is, `args` are further arguments, `config_dir` is
+    its configuration, `role` a text before each prompt; the others are those of `command`.
+    """
+    folder = None if config_dir is None else os.fsdecode(config_dir)
+    options = given(model=model, yolo=yolo, program=program, args=args, config_dir=folder, role=role)
+    return CommandAgent({"preset": name, **options, **given(env=env, env_allow=env_allow, sandbox=sandbox)})
+
+
+def copilot(*, model: str | None = None, yolo: bool | None = None) -> CommandAgent:
+    """GitHub Copilot CLI; `preset` has more options."""
+    return preset("copilot", model=model, yolo=yolo)
+
+
+def claude(*, model: str | None = None, yolo: bool | None = None) -> CommandAgent:
+    """Claude Code; `preset` has more options."""
+    return preset("claude", model=model, yolo=yolo)
+
+
+def codex(*, model: str | None = None, yolo: bool | None = None) -> CommandAgent:
+    """Codex; `preset` has more options."""
+    return preset("codex", model=model, yolo=yolo)
+
+
+def gemini(*, model: str | None = None, yolo: bool | None = None) -> CommandAgent:
+    """Gemini CLI; `preset` has more options."""
+    return preset("gemini", model=model, yolo=yolo)
+
+
+def opencode(*, model: str | None = None, yolo: bool | None = None) -> CommandAgent:
+    """OpenCode; `preset` has more options."""
+    return preset("opencode", model=model, yolo=yolo)
+
+
+def aider(*, model: str | None = None, yolo: bool | None = None) -> CommandAgent:
+    """aider; `preset` has more options."""
+    return preset("aider", model=model, yolo=yolo)
+
+
+__all__ = ["CommandAgent", "aider", "claude", "codex", "command", "copilot", "gemini", "opencode", "preset"]

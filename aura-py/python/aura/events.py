@@ -231,6 +231,7 @@ class GateFinished(_Event):
 
 class BreakerOpened(_Event):
     type: Literal["breaker.opened"]
+    agent: str
     provider: str
     until: NotRequired[str]
 
@@ -430,6 +431,63 @@ class AgentOutput(TypedDict):
 
 
 @final
+class AgentText(TypedDict):
+    """Something the model wrote."""
+
+    type: Literal["agent.text"]
+    task: str
+    text: str
+
+
+@final
+class AgentTool(TypedDict):
+    """A tool began or ended; `detail` is what it is about."""
+
+    type: Literal["agent.tool"]
+    task: str
+    name: str
+    detail: str
+    state: Literal["started", "ended", "failed"]
+
+
+@final
+class AgentFile(TypedDict):
+    """A file that the agent says it changed."""
+
+    type: Literal["agent.file"]
+    task: str
+    path: str
+
+
+@final
+class AgentRetry(TypedDict):
+    """The agent asks its provider again."""
+
+    type: Literal["agent.retry"]
+    task: str
+    attempt: NotRequired[int]
+    why: str
+
+
+@final
+class AgentUsage(TypedDict):
+    """What the start has used so far."""
+
+    type: Literal["agent.usage"]
+    task: str
+    usage: Usage
+
+
+@final
+class AgentWarning(TypedDict):
+    """Something a person should know."""
+
+    type: Literal["agent.warning"]
+    task: str
+    text: str
+
+
+@final
 class GateOutput(TypedDict):
     """A line of a gate's output."""
 
@@ -500,6 +558,8 @@ InternalEvent = Union[
 #: A durable event.
 Event = Union[PublicEvent, InternalEvent]
 #: Live output, dropped for slow readers.
-Progress = Union[AgentOutput, GateOutput]
+Progress = Union[
+    AgentOutput, AgentText, AgentTool, AgentFile, AgentRetry, AgentUsage, AgentWarning, GateOutput
+]
 #: What a run tells while it goes on.
 RunEvent = Union[PublicEvent, Progress]
