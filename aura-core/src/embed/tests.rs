@@ -371,7 +371,7 @@ fn the_sample_of_options_is_up_to_date() {
 fn the_lists_are_complete() {
     let is_snake = |name: &&str| name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     for list in [METHODS, FUNCTIONS, RUN_METHODS, ERROR_KINDS] {
-        assert!(list.iter().all(|name| is_snake(name)), "{list:?}");
+        assert!(list.iter().all(is_snake), "{list:?}");
     }
     let mut read = Vec::new();
     for kind in ERROR_KINDS {
