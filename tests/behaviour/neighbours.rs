@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use aura_core::{CompleteOptions, ErrorKind, Orchestrator, RunOptions, RunOutcome, StoryId, Verb};
+use aura_core::{
+    CompleteOptions, ErrorKind, Orchestrator, RunOptions, RunOutcome, StoryId, StorySpec, Verb,
+};
 use aura_tests::{Script, Starting, Step};
 
-use crate::kit::{World, quick, run, story, told_of, writes_own_file};
+use crate::kit::{World, plan, quick, run, story, told_of, writes_own_file};
 
 /// Longer than anything here takes; only something that waits for ever takes so long.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -119,7 +121,7 @@ impl Held {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn looking_and_cancelling_do_not_wait_for_a_workspace() {
+async fn looking_cancelling_and_creating_do_not_wait_for_a_workspace() {
     let world = World::new(&Script::new().otherwise(writes_own_file()));
     let held = Held::new(&world);
     let aura = world.open([world.gate("check", "exit 0")]).await;
@@ -131,6 +133,8 @@ async fn looking_and_cancelling_do_not_wait_for_a_workspace() {
         let other = Orchestrator::builder(world.repo.path()).open().await?;
         let view = other.status(id).await?;
         other.command(id, Verb::Cancel, "someone").await?;
+        let spec = StorySpec::from_plan(plan(&["b"]));
+        other.create_story(spec).await?;
         Ok((other.stories().await?.len(), view.interrupted))
     };
     let looked: Result<aura_core::Result<_>, _> = tokio::time::timeout(PATIENCE, looked).await;
@@ -139,7 +143,7 @@ async fn looking_and_cancelling_do_not_wait_for_a_workspace() {
     let outcome = handle.wait().await.expect("finished").outcome;
     assert_eq!(
         looked.expect("an answer in time").expect("an answer"),
-        (1, false)
+        (2, false)
     );
     assert_eq!(outcome, RunOutcome::Cancelled);
     assert_eq!(world.agent.starts_of("a"), 0);
@@ -165,7 +169,7 @@ async fn a_branch_called_story_is_named_before_anything_is_created() {
     world.repo.git(["branch", "story"]);
     let aura = world.open([]).await;
     let before = world.repo.snapshot();
-    let spec = aura_core::StorySpec::from_plan(crate::kit::plan(&["a"]));
+    let spec = StorySpec::from_plan(plan(&["a"]));
     let error = aura.create_story(spec).await.expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::UnsupportedRepository);
     assert!(

@@ -23,7 +23,7 @@ pub(crate) enum StoryCommand {
     Show(Which),
     /// Run a story, or go on with it
     Run(Box<StoryRunArgs>),
-    /// Wait for the end of a run in another terminal
+    /// Wait for the end of a run in another terminal, and end with its exit code; 130 where its process is gone
     Wait(WaitArgs),
     /// Show where a story is
     Status(Which),
@@ -33,7 +33,7 @@ pub(crate) enum StoryCommand {
     Resume(Box<ResumeArgs>),
     /// Stop everything; what is accepted stays
     Cancel(Which),
-    /// Give a failed task a fresh budget
+    /// Give a fresh budget to a task that failed, was cancelled or skipped, or whose work could not be sealed or judged
     Retry {
         #[command(flatten)]
         task: TaskArgs,

@@ -88,12 +88,8 @@ fn task_line(event: &Event) -> Option<(Option<Tone>, String)> {
         EventKind::AttemptFinished { duration_ms, .. } => {
             plain(format!("agent done in {}", duration(*duration_ms)))
         }
-        // Stopped with everything else: nothing is tried again before the story is run again.
-        EventKind::TaskRetrying {
-            class: FailureClass::Cancelled,
-            ..
-        } => None,
-        EventKind::TaskRetrying { class, .. } => toned(
+        // What was stopped with everything else is not tried again before the story is run again.
+        EventKind::TaskRetrying { class, .. } if *class != FailureClass::Cancelled => toned(
             Tone::Doubtful,
             format!("tried again because of: {}", word(class)),
         ),

@@ -153,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    fn shown(change: serde_json::Value) -> String {
+    fn shown(change: &serde_json::Value) -> String {
         let commit = "0123456789abcdef0123456789abcdef01234567";
         let mut value = json!({
             "story_id": "01890a5d-ac96-774b-bcce-b302099a8057", "outcome": "paused", "accepted": [], "failed": [],
@@ -193,7 +193,7 @@ mod tests {
                 ),
             ),
         ] {
-            let text = shown(change.clone());
+            let text = shown(&change);
             let found = text.lines().find_map(|line| line.strip_prefix("next: "));
             assert_eq!(found, next, "{change}");
         }
@@ -203,7 +203,7 @@ mod tests {
     fn kept_edits_come_with_the_command_that_shows_them() {
         let commit = "0123456789abcdef0123456789abcdef01234567";
         let kept = json!([{"task": "a", "repository": "/r/my app/.git/aura/repo.git", "ref": "refs/aura/x", "commit": commit}]);
-        let text = shown(json!({"salvaged": kept}));
+        let text = shown(&json!({"salvaged": kept}));
         let command = "git --git-dir '/r/my app/.git/aura/repo.git' show refs/aura/x";
         assert!(text.contains(command), "{text}");
     }

@@ -59,7 +59,7 @@ impl Orchestrator {
         .await;
         let (shop, root) = (self.shop.clone(), self.shop.root.clone());
         let disks = blocking(move || free_space(&[shop.aura.dir(), &root])).await;
-        let git = blocking(|| crate::git::version()).await;
+        let git = blocking(crate::git::version).await;
         let stories = self
             .stories()
             .await

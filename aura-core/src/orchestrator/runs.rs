@@ -461,7 +461,10 @@ fn ignored(state: &State, asked: &RunOptions) -> Option<String> {
     let is_part = !asked.tasks.is_empty()
         && asked.with_dependencies
         && run.options.with_dependencies
-        && asked.tasks.iter().all(|task| run.options.tasks.contains(task));
+        && asked
+            .tasks
+            .iter()
+            .all(|task| run.options.tasks.contains(task));
     if tasks != begun && !is_part {
         parts.push(match (tasks.as_str(), begun.as_str()) {
             ("", begun) => format!("it takes only the tasks {begun}"),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::Orchestrator;
 use crate::engine::state::{Ix, State};
-use crate::engine::{StoryPlaces, blocking, checked_out};
+use crate::engine::{StoryPlaces, Workshop, blocking, checked_out};
 use crate::error::{Error, ErrorKind, Result};
 use crate::git::{Oid, RefMove, sweep_trash};
 use crate::model::{CommitId, Event, EventKind, Policy, StoryId, StorySpec};
@@ -30,30 +30,7 @@ impl Orchestrator {
         let id = StoryId::from_uuid(Uuid::now_v7());
         let shop = self.shop.clone();
         let target = spec.target.map(branch_name).transpose()?;
-        let (base, tree, target) = blocking(move || {
-            let head = shop.user.head()?;
-            shop.aura.refresh_commit(&shop.user, head.commit)?;
-            if let Some(target) = &target
-                && shop.user.resolve_branch(target)?.is_none()
-            {
-                return Err(Error::new(
-                    ErrorKind::InvalidInput,
-                    format!("the target branch `{target}` does not exist"),
-                )
-                .with_help(format!("make it, for example with `git branch {target}`")));
-            }
-            if shop.user.read_ref("refs/heads/story")?.is_some() {
-                return Err(Error::new(
-                    ErrorKind::UnsupportedRepository,
-                    "a branch is called `story`, so that no branch can be called `story/..`",
-                )
-                .with_help("rename it, for example with `git branch -m story my-story`"));
-            }
-            shop.user.identity()?;
-            let tree = shop.aura.tree_id(head.commit)?;
-            Ok((head.commit, tree, target.or(head.branch)))
-        })
-        .await?;
+        let (base, tree, target) = blocking(move || beginning(&shop, target)).await?;
         let places = StoryPlaces::new(&self.shop, id, &spec.title);
         let created = EventKind::StoryCreated {
             title: spec.title.clone(),
@@ -244,6 +221,31 @@ impl Orchestrator {
             }),
         )
     }
+}
+
+/// The commit that a story begins at, its tree, and the target. Whatever would keep the story from being run or landed is refused.
+fn beginning(shop: &Workshop, target: Option<String>) -> Result<(Oid, Oid, Option<String>)> {
+    let head = shop.user.head()?;
+    shop.aura.refresh_commit(&shop.user, head.commit)?;
+    if let Some(target) = &target
+        && shop.user.resolve_branch(target)?.is_none()
+    {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("the target branch `{target}` does not exist"),
+        )
+        .with_help(format!("make it, for example with `git branch {target}`")));
+    }
+    if shop.user.read_ref("refs/heads/story")?.is_some() {
+        return Err(Error::new(
+            ErrorKind::UnsupportedRepository,
+            "a branch is called `story`, so that no branch can be called `story/..`",
+        )
+        .with_help("rename it, for example with `git branch -m story my-story`"));
+    }
+    shop.user.identity()?;
+    let tree = shop.aura.tree_id(head.commit)?;
+    Ok((head.commit, tree, target.or(head.branch)))
 }
 
 /// The branch that somebody means, without `refs/heads/`.
