@@ -26,6 +26,8 @@ mod parity;
 mod prompts;
 mod repository;
 #[cfg(unix)]
+mod scripted_llm;
+#[cfg(unix)]
 mod seal;
 #[cfg(unix)]
 mod steering;
