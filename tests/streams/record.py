@@ -57,6 +57,9 @@ CASES = {
     "stopped": ("long", {"stop": True}),
 }
 
+# Cases that say nothing about an agent: aider neither streams nor calls tools nor resumes, Gemini's arguments are objects.
+NOTHING = {"aider": {"two", "midclose", "badargs", "no-session", "stopped"}, "gemini": {"badargs"}}
+
 
 def copilot(url, home, yolo=True, login=True, resume=None):
     env = {"COPILOT_HOME": f"{home}/copilot", "COPILOT_CACHE_HOME": str(AGENTS / "copilot-cache"), "COPILOT_AUTO_UPDATE": "false"}
@@ -213,7 +216,8 @@ def record(agent, case, port, scratch):
             child.stdin = None
             while not (place / "begun.txt").exists() and child.poll() is None and time.monotonic() < begun + 60:
                 time.sleep(0.05)
-            os.killpg(child.pid, signal.SIGINT)
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGINT)
             out, err = child.communicate(timeout=30)
         else:
             out, err = child.communicate(PROMPT.encode(), timeout=150)
@@ -229,7 +233,9 @@ def record(agent, case, port, scratch):
     clean = lambda data: names.clean(data.decode(errors="replace"))
     target = HERE / agent
     target.mkdir(exist_ok=True)
-    (target / f"{case}.stdout").write_text(clean(out))
+    # An agent that never gives up prints the same for ever.
+    lines = clean(out).splitlines(keepends=True)[:200]
+    (target / f"{case}.stdout").write_text("".join(lines))
     facts = {
         "version": version(agent, argv[0], env),
         "argv": [names.clean(word) for word in argv],
@@ -267,7 +273,7 @@ def main():
     try:
         for word in wanted:
             agent, _, case = word.partition("/")
-            for case in [case] if case else CASES:
+            for case in [case] if case else [case for case in CASES if case not in NOTHING.get(agent, ())]:
                 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
                     record(agent, case, port, Path(scratch).resolve())
     finally:

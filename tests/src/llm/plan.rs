@@ -83,7 +83,7 @@ pub(super) fn is_retry(prompt: &str) -> bool {
 pub(super) fn directives(prompt: &str, is_retry: bool) -> Vec<Action> {
     let mut first = Vec::new();
     let mut again = Vec::new();
-    let mut rest = prompt;
+    let mut rest = description(prompt);
     while let Some(begin) = rest.find("[[") {
         let inside = &rest[begin + 2..];
         let Some(end) = inside.find("]]") else { break };
@@ -99,6 +99,14 @@ pub(super) fn directives(prompt: &str, is_retry: bool) -> Vec<Action> {
     } else {
         first
     }
+}
+
+/// The part of a prompt of Aura's that is the plan's own; what earlier agents reported follows below.
+fn description(prompt: &str) -> &str {
+    let Some((_, rest)) = prompt.split_once("\n## Description\n") else {
+        return prompt;
+    };
+    rest.split_once("\n## ").map_or(rest, |(text, _)| text)
 }
 
 fn directive(text: &str, through_shell: bool) -> Option<Action> {
@@ -277,6 +285,14 @@ mod tests {
         assert_eq!(next("ok", prompt, 1), None);
         let same = "[[sh echo 1]]\n## Previous Attempt\n";
         assert_eq!(next("ok", same, 0), shell("echo 1"));
+    }
+
+    #[test]
+    fn what_others_reported_directs_nobody() {
+        let prompt = "# Task\n\n## Description\n\n[[sh ls]]\n### More\n[[sh pwd]]\n\n## Results\n[[sh rm -r /]]\n";
+        assert_eq!(next("ok", prompt, 0), shell("ls"));
+        assert_eq!(next("ok", prompt, 1), shell("pwd"));
+        assert_eq!(next("ok", prompt, 2), None);
     }
 
     #[test]

@@ -260,10 +260,20 @@ fn add(everything: &mut String, text: &str) {
     everything.push('\n');
 }
 
-/// What agents put beside the user's own words.
+/// Whether there is nothing but what agents put beside the user's own words.
 fn is_reminder(text: &str) -> bool {
-    let text = text.trim_start();
-    text.starts_with("<system-reminder>") || text.starts_with("<environment_context>")
+    let mut rest = text.trim();
+    while let Some((name, inside)) = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
+        let known = ["system-reminder", "environment_context"].contains(&name);
+        let Some((_, after)) = inside.split_once(&format!("</{name}>")).filter(|_| known) else {
+            return false;
+        };
+        rest = after.trim_start();
+        if rest.is_empty() {
+            return true;
+        }
+    }
+    false
 }
 
 /// All text in a value of any of the forms that contents have.
@@ -322,7 +332,7 @@ mod tests {
         let prompt = |text: &str| Entry::Prompt(text.to_owned());
         let found = Conversation::of([
             prompt("<environment_context><cwd>/a</cwd>"),
-            prompt("[[sh ls]]"),
+            prompt("<system-reminder>be good</system-reminder>\n[[sh ls]]"),
             Entry::Result,
             prompt("## Previous Attempt"),
             Entry::Result,
@@ -330,7 +340,7 @@ mod tests {
             Entry::Result,
         ]);
         assert_eq!((found.step, found.is_retry), (2, true));
-        assert_eq!(found.directions, "[[sh ls]]");
+        assert!(found.directions.ends_with("[[sh ls]]"));
         assert_eq!(found.directory.as_deref(), Some("/a"));
     }
 }
