@@ -24,6 +24,8 @@ mod options;
 mod parity;
 #[cfg(unix)]
 mod prompts;
+#[cfg(unix)]
+mod real_agents;
 mod repository;
 #[cfg(unix)]
 mod scripted_llm;
