@@ -26,7 +26,11 @@ mod options;
 mod parity;
 #[cfg(unix)]
 mod prompts;
+#[cfg(unix)]
+mod real_agents;
 mod repository;
+#[cfg(unix)]
+mod scripted_llm;
 #[cfg(unix)]
 mod seal;
 #[cfg(unix)]

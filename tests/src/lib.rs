@@ -5,6 +5,7 @@
 #[cfg(unix)]
 mod barrier;
 pub mod conformance;
+pub mod llm;
 mod repo;
 pub mod scenario;
 mod script;
