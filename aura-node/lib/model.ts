@@ -336,7 +336,7 @@ export interface Report {
   usage: Usage;
   flaky?: string[];
   warnings?: string[];
-  salvaged?: { task: string; ref: string; commit: string }[];
+  salvaged?: { task: string; repository: string; ref: string; commit: string }[];
 }
 
 /** Is everything here that a run needs? */

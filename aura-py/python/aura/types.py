@@ -379,6 +379,7 @@ class Salvaged(TypedDict):
     """Uncommitted work of a workspace that was kept."""
 
     task: str
+    repository: str
     ref: str
     commit: str
 

@@ -4,8 +4,8 @@
 
 use async_trait::async_trait;
 use aura_core::{
-    AgentBackend, AgentContext, AgentRequest, AgentResult, Error, Orchestrator, Plan, Result,
-    RunOptions, RunOutcome, StorySpec, StoryTask,
+    AgentBackend, AgentContext, AgentRequest, AgentResult, AgentSignal, Error, Orchestrator, Plan,
+    Result, RunOptions, RunOutcome, StorySpec, StoryTask,
 };
 
 /// Writes a file that is called like the task.
@@ -19,9 +19,7 @@ impl AgentBackend for Scribe {
     }
 
     async fn run(&self, request: AgentRequest, context: AgentContext) -> Result<AgentResult> {
-        let _ = context
-            .output()
-            .try_send(format!("writing {}", request.task.title));
+        context.tell(AgentSignal::Line(format!("writing {}", request.task.title)));
         let file = request.workspace.join(format!("{}.txt", request.task.id));
         std::fs::write(&file, format!("{}\n", request.task.title))
             .map_err(|error| Error::io("write", &file, error))?;
