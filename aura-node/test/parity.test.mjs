@@ -1,6 +1,7 @@
 // Whatever the library offers is here, under the name it has there.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -29,6 +30,16 @@ test("functions", () => {
   const plans = [...statics, ...methods(aura.Plan)].filter((name) => name !== "toJSON").map((name) => `plan${pascal(name)}`);
   const others = ["planSchema" in aura && "planSchema", "detect" in aura.gates && "detectGates"];
   assert.deepEqual([...plans, ...others].sort(), native.names("functions").map(camel).sort());
+});
+
+test("agents that are ready to use", () => {
+  const text = readFileSync(join(PACKAGE, "..", "aura-core", "src", "agent", "presets.rs"), "utf8");
+  const presets = [...text.matchAll(/^pub fn (\w+)\(\) -> CliAgent/gm)].map(([, name]) => name);
+  assert.ok(presets.length > 5);
+  assert.deepEqual(Object.keys(aura.agents).sort(), ["command", ...presets].sort());
+  for (const name of presets) {
+    assert.deepEqual(aura.agents[name]({ model: "m", yolo: false }), { model: "m", yolo: false, preset: name });
+  }
 });
 
 test("a class for each kind of error", () => {

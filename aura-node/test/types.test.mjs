@@ -33,7 +33,7 @@ test("what has to type-check does, and nothing else", async () => {
 
 test("every event that a run tells is of its type", async (t) => {
   const events = samples("events.json").map(camel);
-  const type = (event) => (event.type.endsWith(".output") ? "ProgressEvent" : "LogEvent");
+  const type = (event) => ("seq" in event ? "LogEvent" : "ProgressEvent");
   const accepted = events.find((event) => event.type === "task.accepted");
   const { commit, ...without } = accepted;
   // A member too many, one too few, and a kind that there is not.

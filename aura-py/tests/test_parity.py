@@ -77,10 +77,23 @@ def test_options_of_opening_and_creating() -> None:
     assert options(aura.Orchestrator) == members("OpenOptions", "embed/open.rs")
     for create in (aura.Orchestrator.create_story, aura.Orchestrator.create_story_sync):
         assert options(create) == members("Create", "embed/engine.rs")
-    agent = members("AgentOptions", "embed/open.rs")
-    assert ["command" if name == "argv" else name for name in options(aura.agents.command)] == agent[:-1]
+    agent = [name for name in members("AgentOptions", "embed/open.rs") if name != "host"]
+    start, end = agent.index("preset"), agent.index("env")
+    said = ["preset" if name == "name" else name for name in options(aura.agents.preset)]
+    assert said == agent[start:]
+    said = ["command" if name == "argv" else name for name in options(aura.agents.command)]
+    assert said == agent[:start] + agent[end:]
     gate = [name.removesuffix("_ms") for name in members("GateOptions", "embed/open.rs") if name != "host"]
     assert ["command" if name == "argv" else name for name in options(aura.gates.command)] == gate
+
+
+def test_agents_that_are_ready_to_use() -> None:
+    text = (ROOT / "aura-core" / "src" / "agent" / "presets.rs").read_text()
+    presets = re.findall(r"^pub fn (\w+)\(\) -> CliAgent", text, re.MULTILINE)
+    assert len(presets) > 5
+    for name in presets:
+        made = getattr(aura.agents, name)(model="m", yolo=False)
+        assert made.options == {"preset": name, "model": "m", "yolo": False}
 
 
 def test_everything_public_is_documented() -> None:

@@ -80,7 +80,7 @@ def test_there_is_a_type_for_every_event() -> None:
     assert [wrong for event in samples if (wrong := misfit(event, events.RunEvent)) is not None] == []
     assert {event["type"] for event in samples} == types_of(events.RunEvent)
     # Those that are kept for recovery have no samples.
-    text = core("model/event.rs").split("pub enum EventKind")[1]
+    text = core("model/event.rs").split("pub enum EventKind")[1] + core("model/progress.rs")
     named = set(re.findall(r'^    #\[serde\(rename = "([a-z_.]+)"\)\]$', text, re.MULTILINE))
     assert named == types_of(events.Event) | types_of(events.Progress)
     assert {name for name in named if name.startswith("intent.")} < INTERNAL

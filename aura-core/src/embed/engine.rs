@@ -147,9 +147,13 @@ impl Engine {
     /// draws the plan with the status of its tasks. A story is named by its id, its short id or its branch.
     ///
     /// # Errors
-    /// `InvalidInput` for an unknown method or arguments that it does not take; `Refused` once closed; whatever the method says.
+    /// `InvalidInput` for an unknown method or arguments that it does not take; `Refused` once closed, for what changes a story;
+    /// whatever the method says.
     pub async fn call(&self, method: &str, text: &str) -> Result<String> {
-        let aura = self.open_still()?;
+        let aura = match method {
+            "create_story" | "command" => self.open_still()?,
+            _ => &self.0.aura,
+        };
         match method {
             "create_story" => answer(&self.create(arguments(method, text)?).await?),
             "stories" => {

@@ -182,8 +182,12 @@ async fn closing_cancels_what_runs_and_keeps_the_story() {
     assert_eq!(report["outcome"], "cancelled");
     assert!(!engine.job_waits().await);
     assert_eq!(engine.next_job().await, None);
-    let refused = engine.call("stories", "{}").await.expect_err("refused");
+    let refused = engine
+        .call("create_story", "{}")
+        .await
+        .expect_err("refused");
     assert_eq!(refused.kind(), ErrorKind::Refused);
+    assert_eq!(ask(&engine, "stories", json!({})).await[0]["id"], story);
     let again = json!({"story": story, "options": {}}).to_string();
     assert!(engine.run(&again).await.is_err());
 }
