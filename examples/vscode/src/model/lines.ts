@@ -8,6 +8,18 @@ export function describe(event: RunEvent): string | undefined {
   switch (event.type) {
     case "agent.output":
       return harmless(`${event.task} | ${event.line}`);
+    case "agent.text":
+      return harmless(`${event.task} | ${event.text}`);
+    case "agent.tool":
+      return harmless(`${event.task} | ${event.name} ${event.detail}: ${event.state}`);
+    case "agent.file":
+      return harmless(`${event.task} | changed ${event.path}`);
+    case "agent.retry":
+      return harmless(`${event.task} | asks its provider again: ${event.why}`);
+    case "agent.warning":
+      return harmless(`${event.task} | warning: ${event.text}`);
+    case "agent.usage":
+      return undefined;
     case "gate.output":
       return harmless(`${event.gate} | ${event.line}`);
     default: {
@@ -99,9 +111,13 @@ function restLine(event: DurableEvent): string | undefined {
       return `gate ${event.gate} on ${on[event.point]}: ${verdictWords(event)}${tests} in ${duration(event.durationMs)}`;
     }
     case "breaker.opened":
-      return `${event.agent} has reached a limit${event.until === undefined ? "" : ` until ${event.until}`}; no new starts`;
+      return `${event.provider} has reached a limit${event.until === undefined ? "" : ` until ${event.until}`}; no new starts`;
     case "breaker.closed":
-      return `${event.agent} may start again`;
+      return `${event.provider} may be asked again`;
+    case "parallelism.changed":
+      return `${event.agent}: ${event.limit} at once from now on, ${event.why}`;
+    case "budget.exceeded":
+      return `what the story may use up is used up: ${event.which}`;
     case "land.started":
       return `landing ${short(event.new)} on ${short(event.old)}`;
     case "landed":
