@@ -1,8 +1,6 @@
 //! Commands that only look.
 
-use std::sync::Arc;
-
-use aura_core::{Error, ErrorKind, Event, EventKind, Plan, Result, TaskStatus};
+use aura_core::{Error, ErrorKind, EventKind, Result, TaskStatus};
 
 use super::{find, open};
 use crate::args::{GraphArgs, LogsArgs, Place, Which};
@@ -63,7 +61,7 @@ pub(super) async fn graph(environment: &Environment, args: &GraphArgs) -> Result
         json: false,
     };
     let (aura, id) = find(environment, &which).await?;
-    let plan = plan_of(aura.events(id, 0).await?)?;
+    let plan = aura.plan(id).await?;
     let view = aura.status(id).await?;
     let status = |task: &aura_core::TaskId| -> Option<TaskStatus> {
         let line = view.tasks.iter().find(|line| &line.id == task);
@@ -76,18 +74,6 @@ pub(super) async fn graph(environment: &Environment, args: &GraphArgs) -> Result
         plan::show(&plan, &args.format, status)?;
     }
     Ok(Exit::Done)
-}
-
-fn plan_of(events: Vec<Event>) -> Result<Plan> {
-    let plans = events
-        .into_iter()
-        .rev()
-        .filter_map(|event| match event.kind {
-            EventKind::PlanAccepted { plan } => Some(Arc::unwrap_or_clone(plan)),
-            _ => None,
-        });
-    let none = || Error::new(ErrorKind::Refused, "the story has no plan yet");
-    plans.into_iter().next().ok_or_else(none)
 }
 
 /// What happened, in order, and the files with the full outputs.
