@@ -1,10 +1,10 @@
 //! An orchestrator and the jobs of its host.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use tokio::sync::Mutex;
 
 use super::functions::GraphFormat;
 use super::open::{OpenOptions, open};
@@ -15,7 +15,7 @@ use crate::host::HostQueue;
 use crate::model::{
     CompleteOptions, Plan, Policy, RunOptions, StoryId, StorySpec, TaskId, TaskStatus, Verb,
 };
-use crate::orchestrator::{Orchestrator, RunControl};
+use crate::orchestrator::{Orchestrator, Run, RunControl};
 
 /// The methods of [`Engine::call`].
 pub const METHODS: &[&str] = &[
@@ -41,8 +41,8 @@ pub struct Engine(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) aura: Orchestrator,
     pub(super) queue: HostQueue,
-    runs: Mutex<Vec<RunControl>>,
-    closed: AtomicBool,
+    /// The runs that were started here; `None` once closed. Locked while one starts, so that closing knows of it.
+    runs: Mutex<Option<Vec<RunControl>>>,
 }
 
 impl Drop for Inner {
@@ -126,8 +126,9 @@ impl Engine {
     /// Opens a repository; see [`Orchestrator::builder`].
     ///
     /// `options` is `{path, agents?, gates?, detect_gates?, store?, prompt_template?, workspace_root?}`: `agents` an object of
-    /// `{command, env?, env_allow?, sandbox?}` or `{host: {version?}}` by name, `gates` a list of the same with `name` and, where
-    /// wanted, `at`, `required`, `flaky`, `timeout_ms`; `store` is `sqlite` or `memory`.
+    /// `{command, env?, env_allow?, sandbox?}`, `{preset, model?, yolo?, program?, args?, config_dir?, role?, env?, env_allow?, sandbox?}`
+    /// or `{host: {version?}}` by name, `gates` a list of commands and hosts with `name` and, where wanted, `at`, `required`, `flaky`,
+    /// `timeout_ms`; `store` is `sqlite` or `memory`.
     ///
     /// # Errors
     /// `InvalidInput` for options that cannot be meant; as [`OrchestratorBuilder::open`](crate::OrchestratorBuilder::open).
@@ -138,8 +139,7 @@ impl Engine {
         Ok(Self(Arc::new(Inner {
             aura,
             queue,
-            runs: Mutex::default(),
-            closed: AtomicBool::new(false),
+            runs: Mutex::new(Some(Vec::new())),
         })))
     }
 
@@ -150,10 +150,10 @@ impl Engine {
     /// `InvalidInput` for an unknown method or arguments that it does not take; `Refused` once closed, for what changes a story;
     /// whatever the method says.
     pub async fn call(&self, method: &str, text: &str) -> Result<String> {
-        let aura = match method {
-            "create_story" | "command" => self.open_still()?,
-            _ => &self.0.aura,
-        };
+        let aura = &self.0.aura;
+        if matches!(method, "create_story" | "command") && self.0.runs.lock().await.is_none() {
+            return Err(closed());
+        }
         match method {
             "create_story" => answer(&self.create(arguments(method, text)?).await?),
             "stories" => {
@@ -193,10 +193,9 @@ impl Engine {
     /// # Errors
     /// `InvalidInput` for unknown options; `Refused` once closed; as [`Orchestrator::run`].
     pub async fn run(&self, text: &str) -> Result<RunHandle> {
-        let aura = self.open_still()?;
         let Start { story, options } = arguments::<Start<RunOptions>>("run", text)?;
-        let run = aura.run(self.find(&story).await?, options).await?;
-        Ok(self.started(run))
+        let story = self.find(&story).await?;
+        self.start(self.0.aura.run(story, options)).await
     }
 
     /// Completes a story with the options of [`CompleteOptions`]: `{story, options}`; see [`Orchestrator::complete`].
@@ -204,19 +203,16 @@ impl Engine {
     /// # Errors
     /// `InvalidInput` for unknown options; `Refused` once closed; as [`Orchestrator::complete`].
     pub async fn complete(&self, text: &str) -> Result<RunHandle> {
-        let aura = self.open_still()?;
         let Start { story, options } = arguments::<Start<CompleteOptions>>("complete", text)?;
-        let run = aura.complete(self.find(&story).await?, options).await?;
-        Ok(self.started(run))
+        let story = self.find(&story).await?;
+        self.start(self.0.aura.complete(story, options)).await
     }
 
     /// Cancels the runs that this engine started, waits until they have ended, and ends the queue of jobs; the host has to go on
     /// answering jobs meanwhile. What was accepted stays, and a later run of a story goes on from there.
     pub async fn close(&self) {
-        self.0.closed.store(true, Ordering::SeqCst);
-        loop {
-            let next = self.runs().pop();
-            let Some(run) = next else { break };
+        let runs = self.0.runs.lock().await.take();
+        for run in runs.into_iter().flatten() {
             // A landing that has begun finishes, and what has ended needs no cancel.
             let _ = run.cancel().await;
             let _ = run.wait().await;
@@ -229,25 +225,14 @@ impl Engine {
         self.0.queue.close();
     }
 
-    fn open_still(&self) -> Result<&Orchestrator> {
-        if self.0.closed.load(Ordering::SeqCst) {
-            return Err(Error::new(ErrorKind::Refused, "the orchestrator is closed")
-                .with_help("open another one"));
-        }
-        Ok(&self.0.aura)
-    }
-
-    fn started(&self, run: crate::orchestrator::Run) -> RunHandle {
-        let (control, events) = run.split();
-        let mut runs = self.runs();
+    /// Starts a run, unless closed.
+    async fn start(&self, run: impl Future<Output = Result<Run>>) -> Result<RunHandle> {
+        let mut runs = self.0.runs.lock().await;
+        let runs = runs.as_mut().ok_or_else(closed)?;
+        let (control, events) = run.await?.split();
         runs.retain(|run| !run.is_over());
         runs.push(control.clone());
-        drop(runs);
-        RunHandle::new(Arc::clone(&self.0), control, events)
-    }
-
-    fn runs(&self) -> std::sync::MutexGuard<'_, Vec<RunControl>> {
-        self.0.runs.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(RunHandle::new(Arc::clone(&self.0), control, events))
     }
 
     async fn find(&self, name: &str) -> Result<StoryId> {
@@ -299,6 +284,10 @@ impl Engine {
         let verb = verb(&command.verb, command.task, command.note)?;
         self.0.aura.command(story, verb, &command.actor).await
     }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Refused, "the orchestrator is closed").with_help("open another one")
 }
 
 /// What `verb` asks for; a verb that needs a task is refused without one, and the others with one.
