@@ -42,9 +42,9 @@ pub use error::{Error, ErrorKind, Problem, Result, Severity};
 pub use gate::{ConfiguredGate, Gate, GateContext, GateReport, GateRequest};
 pub use host::{HostJob, HostQueue, JobId, JobKind, Stale};
 pub use model::{
-    AgentDefinition, AttemptOutcome, Batched, CommitId, CommitStrategy, CompleteOptions,
+    AgentDefinition, AttemptOutcome, Batched, Budget, CommitId, CommitStrategy, CompleteOptions,
     Complexity, Edge, Event, EventKind, Evidence, FailureClass, Finding, FlakyPolicy,
-    GateDefinition, GatePoint, GateSchedule, GateVerdict, LeftOut, MergeStrategy, NewEvent,
+    GateDefinition, GatePoint, GateSchedule, GateVerdict, LeftOut, Limits, MergeStrategy, NewEvent,
     OnExhausted, ParkReason, Plan, Policy, PreviousAttempt, Progress, Remedy, RunId, RunOptions,
     RunOutcome, Scheduling, SealOutcome, Spends, StartKind, StoryId, StorySpec, StoryStatus,
     StoryTask, TaskId, TaskStatus, TestCounts, ToolState, Usage, Verb, Wave,
@@ -60,6 +60,6 @@ pub use prompt::{
 pub use source::plan_schema;
 pub use store::{InboxMessage, Lease, MemoryStore, SqliteStore, StoryStore, StorySummary};
 pub use view::{
-    AgentCounts, FailedTask, GateLine, GateWord, Report, Salvaged, StatusView, Story, TaskLine,
-    dot, mermaid, svg,
+    AgentCounts, FailedTask, GateLine, GateWord, ProviderLimit, Report, Salvaged, StatusView,
+    Story, TaskLine, dot, mermaid, svg,
 };

@@ -95,6 +95,7 @@ pub struct ScriptedAgent {
     tasks: HashMap<TaskId, Vec<Vec<Step>>>,
     otherwise: Arc<Script>,
     digest: String,
+    provider: Option<String>,
     record: Arc<Mutex<Record>>,
 }
 
@@ -132,6 +133,7 @@ impl ScriptedAgent {
             tasks: HashMap::new(),
             otherwise: Arc::new(script),
             digest: "scripted".to_owned(),
+            provider: None,
             record: Arc::default(),
         }
     }
@@ -152,6 +154,13 @@ impl ScriptedAgent {
     #[must_use]
     pub fn with_digest(mut self, digest: impl Into<String>) -> Self {
         self.digest = digest.into();
+        self
+    }
+
+    /// Sets whose usage limits hold for it.
+    #[must_use]
+    pub fn with_provider(mut self, provider: impl Into<String>) -> Self {
+        self.provider = Some(provider.into());
         self
     }
 
@@ -214,6 +223,10 @@ impl Drop for Running<'_> {
 impl AgentBackend for ScriptedAgent {
     fn digest(&self) -> String {
         self.digest.clone()
+    }
+
+    fn provider(&self) -> Option<String> {
+        self.provider.clone()
     }
 
     async fn run(&self, request: AgentRequest, context: AgentContext) -> Result<AgentResult> {

@@ -69,6 +69,22 @@ impl StoryRunArgs {
         if let Some(agents) = run.parallel {
             option("parallel", agents.to_string().into());
         }
+        let limits = [
+            ("cost", run.limits.limit_cost.map(|most| most.to_string())),
+            (
+                "tokens",
+                run.limits.limit_tokens.map(|most| most.to_string()),
+            ),
+            (
+                "attempts",
+                run.limits.limit_attempts.map(|most| most.to_string()),
+            ),
+        ];
+        for (name, value) in limits {
+            value
+                .into_iter()
+                .for_each(|value| option(&format!("limit-{name}"), value.into()));
+        }
         let flags = [
             ("no-gates", *no_gates),
             ("trust", *trust),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use aura_core::OnExhausted;
+use aura_core::{Limits, OnExhausted};
 use clap::{Args, ValueEnum};
 
 use super::Place;
@@ -81,7 +81,7 @@ pub(crate) struct EngineFlags {
 }
 
 /// What one run is asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub(crate) struct RunFlags {
     /// Agents at once [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -96,6 +96,8 @@ pub(crate) struct RunFlags {
     #[arg(long)]
     pub(crate) wave: bool,
     #[command(flatten)]
+    pub(crate) limits: LimitFlags,
+    #[command(flatten)]
     pub(crate) land: LandFlags,
     /// Print one event per line as JSON, and the report last
     #[arg(long)]
@@ -103,6 +105,38 @@ pub(crate) struct RunFlags {
     /// Run in a session of its own and print the story's id
     #[arg(long, conflicts_with = "json")]
     pub(crate) detach: bool,
+}
+
+/// What the story may use up, over all of its runs together.
+#[derive(Debug, Clone, Default, PartialEq, Args)]
+pub(crate) struct LimitFlags {
+    /// Pause when the story would cost more than that many US dollars, by what its agents report
+    #[arg(long, value_name = "DOLLARS", value_parser = dollars)]
+    pub(crate) limit_cost: Option<f64>,
+    /// Pause when the story would use more than that many tokens, by what its agents report
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit_tokens: Option<u64>,
+    /// Pause when the story has had that many starts of agents, retries and restarts included
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) limit_attempts: Option<u64>,
+}
+
+impl LimitFlags {
+    /// As the library takes them.
+    pub(crate) fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        limits.attempts = self.limit_attempts;
+        limits.tokens = self.limit_tokens;
+        limits.cost_usd = self.limit_cost;
+        limits
+    }
+}
+
+fn dollars(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(dollars) if f64::is_finite(dollars) && dollars > 0.0 => Ok(dollars),
+        _ => Err("an amount of dollars above 0 is needed, such as 2.50".to_owned()),
+    }
 }
 
 /// What happens to the result.

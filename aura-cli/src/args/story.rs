@@ -80,7 +80,7 @@ pub(crate) struct CreateArgs {
 }
 
 /// `aura story run`.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[derive(Debug, Clone, PartialEq, Args)]
 pub(crate) struct StoryRunArgs {
     /// Full or short id, branch or slug [default: the one whose worktree this is, or the only one that has not landed]
     pub(crate) story: Option<String>,

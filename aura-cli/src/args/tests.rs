@@ -16,7 +16,7 @@ fn the_definition_is_consistent() {
 fn the_documented_run_is_understood() {
     let line = "aura run plan.yaml --repo /r --agent-command 'prog --fast' --parallel 2 --task a --task b \
         --with-dependencies --merge --gate 'test=python3 -m unittest' --gate build=make --target main \
-        --on-exhausted isolate --json --wave --trust";
+        --on-exhausted isolate --json --wave --trust --limit-cost 2.50 --limit-tokens 1000000";
     let Ok(Command::Run(args)) = parse(line) else {
         panic!("not understood");
     };
@@ -30,6 +30,8 @@ fn the_documented_run_is_understood() {
     assert_eq!(args.run.tasks, ["a", "b"]);
     assert!(args.run.with_dependencies && args.run.wave && args.run.json && args.run.land.merge);
     assert!(args.engine.trust && !args.dry_run && !args.engine.no_gates);
+    let limits = aura_core::Limits::default().cost_usd(2.5).tokens(1_000_000);
+    assert_eq!(args.run.limits.limits(), limits);
     assert_eq!(args.create.target.as_deref(), Some("main"));
     assert_eq!(args.create.on_exhausted, Some(Exhausted::Isolate));
 }
@@ -41,6 +43,11 @@ fn what_makes_no_sense_is_refused() {
         "aura run",
         "aura run p --parallel 0",
         "aura run p --parallel 1025",
+        "aura run p --limit-cost 0",
+        "aura run p --limit-cost inf",
+        "aura run p --limit-cost much",
+        "aura run p --limit-tokens 0",
+        "aura run p --limit-attempts -1",
         "aura run p --no-gates --gate a=b",
         "aura run p --agent a --agent-command b",
         "aura run p --with-dependencies",
@@ -89,7 +96,7 @@ fn stories_are_named_or_found() {
 fn a_call_survives_being_made_again() {
     let line = "aura story run abc --repo /r --agent-command '-prog a=b' --gate 'x=y z' --gate 'a=b' --parallel 7 \
         --task --odd --task b --with-dependencies --wave --merge --partial --json --trust --accept-config \
-        --accept-repo-changes --restore-branch";
+        --accept-repo-changes --restore-branch --limit-cost 0.1 --limit-tokens 9 --limit-attempts 3";
     let line = line.replace("--task --odd", "--task=--odd");
     let Ok(Command::Story(StoryCommand::Run(args))) = parse(&line) else {
         panic!("not understood");

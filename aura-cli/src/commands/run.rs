@@ -81,7 +81,8 @@ pub(super) fn run_options(settings: &Settings, flags: &RunFlags) -> RunOptions {
     let options = RunOptions::default()
         .tasks(flags.tasks.iter().map(String::as_str))
         .with_dependencies(flags.with_dependencies)
-        .one_wave(flags.wave);
+        .one_wave(flags.wave)
+        .limits(flags.limits.limits());
     match settings.parallel {
         Some(agents) => options.max_parallel(agents),
         None => options,

@@ -155,15 +155,27 @@ fn rest(kind: &EventKind) -> Option<(Option<Tone>, String)> {
             );
             Some((Some(tone), text))
         }
-        EventKind::BreakerOpened { agent, until } => {
+        EventKind::BreakerOpened {
+            provider, until, ..
+        } => {
             let end = until.map(|until| format!(" until {until}"));
             let text = format!(
-                "{agent} has reached a limit{}; no new starts",
+                "{provider} has reached a limit{}; no new starts",
                 end.unwrap_or_default()
             );
             toned(Tone::Doubtful, harmless(&text))
         }
-        EventKind::BreakerClosed { agent } => plain(format!("{} may start again", harmless(agent))),
+        EventKind::BreakerClosed { provider } => {
+            plain(format!("{} may start again", harmless(provider)))
+        }
+        EventKind::ParallelismChanged { agent, limit, why } => {
+            let text = format!("{agent} works on {limit} at once from now on: {why}");
+            toned(Tone::Doubtful, harmless(&text))
+        }
+        EventKind::BudgetExceeded { which } => toned(
+            Tone::Doubtful,
+            format!("no start fits into the budget of {}", word(which)),
+        ),
         EventKind::CommandAccepted { verb, .. } => plain(format!("asked to {}", verb_words(verb))),
         EventKind::CommandRefused { verb, why, .. } => toned(
             Tone::Doubtful,
@@ -350,6 +362,21 @@ mod tests {
                 None,
                 json!({"type": "command.accepted", "verb": "skip", "id": "a", "actor": "me"}),
                 Some("asked to skip a"),
+            ),
+            (
+                None,
+                json!({"type": "breaker.opened", "agent": "default", "provider": "east"}),
+                Some("east has reached a limit; no new starts"),
+            ),
+            (
+                None,
+                json!({"type": "parallelism.changed", "agent": "default", "limit": 1, "why": "3 starts"}),
+                Some("default works on 1 at once from now on: 3 starts"),
+            ),
+            (
+                None,
+                json!({"type": "budget.exceeded", "which": "tokens"}),
+                Some("no start fits into the budget of tokens"),
             ),
             (
                 None,

@@ -32,6 +32,12 @@ pub(crate) fn status(view: &StatusView, style: Style) -> String {
         count(view.agents.running, "agent"),
         view.agents.waiting
     ));
+    lines.extend(view.limits.iter().map(|limit| {
+        let until = limit.until.map(|until| format!(" until {until}"));
+        let until = until.unwrap_or_default();
+        let text = format!("  {} is at a limit{until}", harmless(&limit.provider));
+        style.paint(Tone::Doubtful, text)
+    }));
     let rows: Vec<Vec<String>> = view
         .tasks
         .iter()

@@ -187,15 +187,16 @@ pub trait AgentBackend: Send + Sync {
     /// Changes when the definition of the agent changes: its program, arguments, model.
     fn digest(&self) -> String;
 
+    /// Whose usage limits hold for the agent. When one agent of a provider meets a limit, no other agent of that provider is started
+    /// until the limit ends. `None`: the agent has limits of its own.
+    fn provider(&self) -> Option<String> {
+        None
+    }
+
     /// Variables that the agent is given besides those of the host. Where a name says that it is a secret, the value is
     /// masked in all prompts, events and logs of the run, as for [`Redactor::new`].
     fn secrets(&self) -> Vec<(String, String)> {
         Vec::new()
-    }
-
-    /// Whose limits count for it. Agents with the same provider wait for its limits together; without a name each waits alone.
-    fn provider(&self) -> Option<String> {
-        None
     }
 
     /// What is there of the agent, which may take some seconds; `None` where nothing is known or nothing is there. Cancel safe.

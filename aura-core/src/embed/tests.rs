@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{ERROR_KINDS, Engine, FUNCTIONS, METHODS, RUN_METHODS, call, error_json};
 use crate::error::{Error, ErrorKind, Problem, Result};
-use crate::model::{CompleteOptions, Policy, RunOptions};
+use crate::model::{CompleteOptions, Limits, Policy, RunOptions};
 
 fn repository() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");
@@ -370,6 +370,11 @@ fn the_sample_of_options_is_up_to_date() {
     let run = RunOptions {
         max_parallel: Some(3),
         tasks: vec!["one".into()],
+        limits: Limits::default()
+            .attempts(40)
+            .tokens(2_000_000)
+            .cost_usd(12.5),
+        fallback: [("default".to_owned(), "other".to_owned())].into(),
         ..RunOptions::default()
     };
     let sample = json!({

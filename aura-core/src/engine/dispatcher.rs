@@ -23,6 +23,9 @@ use crate::store::{InboxMessage, Lease, StoryStore};
 /// The pause before another look at requests that could not be read.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// The longest sleep before another look at the clock: it may be set, and it goes on while a machine sleeps, which timers do not.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
 /// A request from the handle of the run.
 pub(crate) struct Request {
     pub(crate) verb: Verb,
@@ -214,7 +217,9 @@ impl Dispatcher {
         let wakeup = self.state.next_wakeup().filter(|_| self.failure.is_none());
         let wakeup = wakeup.map(|at| {
             let wait = at.duration_since(Timestamp::now());
-            Duration::try_from(wait).unwrap_or_default()
+            Duration::try_from(wait)
+                .unwrap_or_default()
+                .min(LONGEST_SLEEP)
         });
         let timer = async {
             match wakeup {

@@ -250,7 +250,10 @@ fn agent_job(state: &State, ix: Ix, marker: &str, agent: &str) -> Option<AgentJo
         attempt: task.attempt,
         start: task.starts,
         marker: marker.to_owned(),
-        session: task.session.clone(),
+        session: task
+            .session
+            .clone()
+            .filter(|_| task.session_of.as_deref() == Some(agent)),
         prompt: prompt(state, task)?,
         deadline: Duration::from_millis(policy.deadline_ms),
         idle: Duration::from_millis(policy.idle_ms),
@@ -302,4 +305,85 @@ fn attempt(task: &Task) -> PromptAttempt {
 /// The commit that a task's workspace is compared with when it is removed.
 pub(crate) fn sealed_commit(task: &Task) -> Option<CommitId> {
     task.sealed.map(|(commit, _)| commit)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::model::{NewEvent, Plan, Policy, RunId, StoryId, Usage};
+
+    /// A task whose agent told its session, and is started again by that agent.
+    #[test]
+    fn nobody_resumes_the_session_of_another_agent() {
+        for (next, session) in [("first", Some("of the first")), ("second", None)] {
+            let mut state = State::default();
+            let commit = CommitId::from_bytes([1; 20]);
+            let plan = Plan::new("t", [StoryTask::new("a", "a")]).expect("a plan");
+            let workspace = |agent: &str| EventKind::IntentWorkspace {
+                path: "1-a".to_owned(),
+                base: commit,
+                start: StartKind::Base,
+                previous: None,
+                agent: agent.to_owned(),
+            };
+            let start = |agent: &str| EventKind::IntentStart {
+                marker: "m".to_owned(),
+                agent: agent.to_owned(),
+            };
+            let created = EventKind::StoryCreated {
+                title: "t".to_owned(),
+                description: String::new(),
+                slug: "t".to_owned(),
+                branch: "story/t".to_owned(),
+                base: commit,
+                base_tree: commit,
+                target: None,
+                worktree: None,
+                policy: Box::new(Policy::default()),
+                fingerprint: String::new(),
+            };
+            let exited = EventKind::AgentExited {
+                session: Some("of the first".to_owned()),
+                output: String::new(),
+                tool_improvement_proposal: None,
+                usage: Usage::default(),
+                duration_ms: 0,
+                log: None,
+            };
+            let plan = EventKind::PlanAccepted {
+                plan: Arc::new(plan),
+            };
+            let mut job = None;
+            for kind in [
+                created,
+                plan,
+                workspace("first"),
+                start("first"),
+                exited,
+                workspace(next),
+                start(next),
+            ] {
+                let about = state.ix(&TaskId::new("a")).map(|_| TaskId::new("a"));
+                let event = crate::engine::dispatcher::stamp(
+                    StoryId::from_uuid(uuid::Uuid::nil()),
+                    RunId::from_uuid(uuid::Uuid::nil()),
+                    state.last_seq + 1,
+                    Timestamp::UNIX_EPOCH,
+                    NewEvent {
+                        task: about,
+                        attempt: Some(1),
+                        kind,
+                    },
+                );
+                state.apply(&event);
+                job = Job::of(&state, &event, false);
+            }
+            let Some(Job::Agent(job)) = job else {
+                panic!("the last event starts an agent");
+            };
+            assert_eq!(job.session.as_deref(), session);
+        }
+    }
 }

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    AgentDefinition, AttemptOutcome, CommitId, Evidence, FailureClass, GateDefinition, GatePoint,
-    GateVerdict, MergeStrategy, Plan, Policy, RunId, RunOptions, RunOutcome, Spends, StartKind,
-    StoryId, TaskId, TestCounts, Usage,
+    AgentDefinition, AttemptOutcome, Budget, CommitId, Evidence, FailureClass, GateDefinition,
+    GatePoint, GateVerdict, MergeStrategy, Plan, Policy, RunId, RunOptions, RunOutcome, Spends,
+    StartKind, StoryId, TaskId, TestCounts, Usage,
 };
 
 /// One durable event. On the wire the fields of [`EventKind`] stand beside these, so no kind may use one of these names.
@@ -312,15 +312,33 @@ pub enum EventKind {
         duration_ms: u64,
     },
 
-    /// No new starts with this agent until the limit ends.
+    /// The agent met a limit of its provider: no new starts with any agent of that provider until the limit ends.
     #[serde(rename = "breaker.opened")]
     BreakerOpened {
         agent: String,
+        /// The agent's name, unless the agent says otherwise.
+        #[serde(default)]
+        provider: String,
+        /// Not known where absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
+    /// The limit has ended.
     #[serde(rename = "breaker.closed")]
-    BreakerClosed { agent: String },
+    BreakerClosed {
+        #[serde(alias = "agent")]
+        provider: String,
+    },
+    /// The agent may work on that many tasks at once from now on: fewer after repeated restarts, more again after successes.
+    #[serde(rename = "parallelism.changed")]
+    ParallelismChanged {
+        agent: String,
+        limit: usize,
+        why: String,
+    },
+    /// Nothing runs any more, and what the run's limits leave is not enough for another start; the run pauses.
+    #[serde(rename = "budget.exceeded")]
+    BudgetExceeded { which: Budget },
 
     #[serde(rename = "command.accepted")]
     CommandAccepted {
@@ -373,6 +391,9 @@ pub enum EventKind {
         path: String,
         base: CommitId,
         start: StartKind,
+        /// The agent that is going to work there.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        agent: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         previous: Option<PreviousAttempt>,
     },

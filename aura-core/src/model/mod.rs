@@ -22,8 +22,8 @@ pub use gate::{
 pub use id::{CommitId, RunId, StoryId, TaskId};
 pub use plan::{Edge, Plan, Wave};
 pub use policy::{
-    AgentDefinition, CommitStrategy, CompleteOptions, MergeStrategy, OnExhausted, Policy,
-    RunOptions, Scheduling,
+    AgentDefinition, Budget, CommitStrategy, CompleteOptions, Limits, MergeStrategy, OnExhausted,
+    Policy, RunOptions, Scheduling,
 };
 pub use progress::{Progress, ToolState};
 pub use status::{StoryStatus, TaskStatus};

@@ -1,5 +1,7 @@
 //! Values that say how a story is run. All defaults of the library are here.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +81,8 @@ pub struct Policy {
     pub idle_ms: u64,
     /// Time between asking a process to stop and killing it, in milliseconds.
     pub grace_ms: u64,
-    /// Longest wait for a provider's limit whose end is known, in milliseconds; beyond it the run pauses.
+    /// Longest wait for a provider's limit whose end is known, in milliseconds; beyond it the run pauses, unless another agent
+    /// takes over (see [`RunOptions::fallback`]).
     pub limit_wait_ms: u64,
 }
 
@@ -110,10 +113,75 @@ pub struct AgentDefinition {
     pub name: String,
     /// Changes when the definition changes.
     pub digest: String,
+    /// Whose limits hold for it; its own where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+}
+
+/// What a story may use up, over all of its runs together; no limit where absent.
+///
+/// A start is made only when it fits: it counts as one attempt, and as long as its usage is not known, as many tokens and as much
+/// cost as the largest attempt of the story so far are set aside for it. Before any attempt has reported its usage nothing can be
+/// set aside. So more than the limit is spent only by attempts that were running when it was reached, and only by what each of
+/// them uses beyond the largest one before it. A start that a provider's limit, a missing login or a wrong configuration ended
+/// costs no attempt; what it reported as used counts all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Starts of agents, retries and restarts included; at least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u64>,
+    /// Tokens read and written, as agents report them; at least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// US dollars, as agents report them; more than 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+}
+
+impl Limits {
+    /// Whether there is no limit at all.
+    pub fn is_empty(&self) -> bool {
+        self == &Self::default()
+    }
+
+    /// Sets how many starts of agents the story may have.
+    #[must_use]
+    pub const fn attempts(mut self, starts: u64) -> Self {
+        self.attempts = Some(starts);
+        self
+    }
+
+    /// Sets how many tokens the story may use.
+    #[must_use]
+    pub const fn tokens(mut self, tokens: u64) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
+    /// Sets how many US dollars the story may cost.
+    #[must_use]
+    pub const fn cost_usd(mut self, dollars: f64) -> Self {
+        self.cost_usd = Some(dollars);
+        self
+    }
+}
+
+/// One of the [`Limits`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Budget {
+    /// Starts of agents.
+    Attempts,
+    /// Tokens.
+    Tokens,
+    /// US dollars.
+    Cost,
 }
 
 /// What one call of `run` asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RunOptions {
@@ -134,6 +202,15 @@ pub struct RunOptions {
     pub accept_repo_changes: bool,
     /// Put a story branch that somebody else moved back to the accepted head.
     pub restore_branch: bool,
+    /// What the story may use up, earlier runs included. When no start fits any more the run pauses; run again with a higher limit.
+    #[serde(skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
+    /// Which agent stands in for which. It does so for tasks that would have to wait for a limit of the first one's provider whose
+    /// end is not known, is farther away than the longest pause between two tries ([`Policy::backoff_max_ms`]), or is not waited
+    /// for at all ([`Policy::limit_wait_ms`]); unless its own provider is at a limit, too, when the one that stands in for it comes
+    /// next. It begins afresh: no agent resumes the session of another.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fallback: BTreeMap<String, String>,
 }
 
 impl RunOptions {
@@ -183,6 +260,20 @@ impl RunOptions {
     #[must_use]
     pub fn restore_branch(mut self, yes: bool) -> Self {
         self.restore_branch = yes;
+        self
+    }
+
+    /// Sets what the story may use up.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Lets one agent stand in for another whose provider is at a limit.
+    #[must_use]
+    pub fn fallback(mut self, agent: impl Into<String>, other: impl Into<String>) -> Self {
+        self.fallback.insert(agent.into(), other.into());
         self
     }
 }

@@ -9,12 +9,12 @@ use uuid::Uuid;
 use super::handle::Run;
 use super::stories::check_parallel;
 use super::{Orchestrator, damaged};
-use crate::engine::state::{DEFAULT_AGENT, State};
+use crate::engine::state::{State, Task};
 use crate::engine::{Dispatcher, Site, StoryPlaces, accepted_tasks, blocking, told};
 use crate::error::{Error, ErrorKind, Result};
 use crate::git::Fingerprint;
 use crate::model::{
-    AgentDefinition, CompleteOptions, Event, EventKind, GateDefinition, NewEvent, RunId,
+    AgentDefinition, CompleteOptions, Event, EventKind, GateDefinition, Limits, NewEvent, RunId,
     RunOptions, StoryId, StoryStatus, TaskId, TaskStatus,
 };
 use crate::store::Lease;
@@ -36,7 +36,7 @@ impl Orchestrator {
             return self.end_cancelled(lease, state, &events).await;
         }
         let options = self.check_run(&state, options)?;
-        self.check_agents(&state, options.accept_config).await?;
+        self.check_agents(&state, &options).await?;
         self.check_gates(&state, options.accept_config)?;
         let first = if state.run.is_some() {
             EventKind::RunResumed {}
@@ -238,6 +238,7 @@ impl Orchestrator {
             .map(|(name, agent)| AgentDefinition {
                 name: name.clone(),
                 digest: agent.digest(),
+                provider: agent.provider(),
             })
             .collect()
     }
@@ -273,6 +274,7 @@ impl Orchestrator {
         if let Some(agents) = options.max_parallel {
             check_parallel(agents)?;
         }
+        check_limits(&options.limits)?;
         let mut chosen: BTreeSet<u32> = BTreeSet::new();
         for task in &options.tasks {
             let ix = state.ix(task).ok_or_else(|| {
@@ -305,14 +307,32 @@ impl Orchestrator {
         Ok(options)
     }
 
-    async fn check_agents(&self, state: &State, accept: bool) -> Result<()> {
+    async fn check_agents(&self, state: &State, options: &RunOptions) -> Result<()> {
+        let accept = options.accept_config;
+        // A run that was interrupted goes on with the options it was started with.
+        let fallback = match &state.run {
+            Some(run) => &run.options.fallback,
+            None => &options.fallback,
+        };
+        for (name, other) in fallback {
+            if name == other {
+                let message = format!("agent `{name}` cannot stand in for itself");
+                return Err(Error::new(ErrorKind::InvalidInput, message));
+            }
+            self.shop.agent(name)?;
+            self.shop.agent(other)?;
+        }
         let open = state
             .tasks
             .iter()
             .filter(|task| task.status() != TaskStatus::Completed);
-        let names: BTreeSet<&str> = open
-            .map(|task| task.agent.as_deref().unwrap_or(DEFAULT_AGENT))
-            .collect();
+        let mut names = BTreeSet::new();
+        let mut next: Vec<&str> = open.map(Task::agent_name).collect();
+        while let Some(name) = next.pop() {
+            if names.insert(name) {
+                next.extend(fallback.get(name).map(String::as_str));
+            }
+        }
         for name in names {
             let agent = self.shop.agent(name)?;
             let recorded = state.agents.get(name);
@@ -407,6 +427,28 @@ fn open_intents(state: &State, events: &[Event]) -> Vec<Event> {
             events.iter().rev().find(recorded).cloned()
         })
         .collect()
+}
+
+/// Refuses limits under which nothing could start.
+fn check_limits(limits: &Limits) -> Result<()> {
+    let refused = |what: &str| {
+        let message = format!("a story cannot be limited to {what}");
+        Err(Error::new(ErrorKind::InvalidInput, message)
+            .with_help("leave a limit out to have none"))
+    };
+    match limits {
+        Limits {
+            attempts: Some(0), ..
+        } => refused("0 attempts"),
+        Limits {
+            tokens: Some(0), ..
+        } => refused("0 tokens"),
+        Limits {
+            cost_usd: Some(cost),
+            ..
+        } if !(cost.is_finite() && *cost > 0.0) => refused(&format!("{cost} dollars")),
+        _ => Ok(()),
+    }
 }
 
 /// What of a gate changed, for people.

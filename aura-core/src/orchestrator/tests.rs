@@ -4,6 +4,7 @@ mod interrupted;
 mod kit;
 mod leftovers;
 mod limits;
+mod policy;
 mod refused;
 
 use std::path::Path;

@@ -122,6 +122,7 @@ impl Log {
             base: id(1),
             start: StartKind::Base,
             previous: None,
+            agent: "default".to_owned(),
         };
         self.push(Some(task), attempt, kind);
         let kind = EventKind::WorkspaceReady {

@@ -14,6 +14,6 @@ mod svg;
 
 pub use graph::{dot, mermaid};
 pub use report::{FailedTask, Report, Salvaged};
-pub use status::{AgentCounts, GateLine, GateWord, StatusView, TaskLine};
+pub use status::{AgentCounts, GateLine, GateWord, ProviderLimit, StatusView, TaskLine};
 pub use story::Story;
 pub use svg::svg;

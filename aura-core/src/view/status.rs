@@ -36,6 +36,9 @@ pub struct StatusView {
     pub gates: Vec<GateLine>,
     /// How many agents work and how many tasks wait for one.
     pub agents: AgentCounts,
+    /// Providers whose limit keeps their agents from starting, while a run is under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<ProviderLimit>,
     /// Tokens and cost so far, without the attempts under way.
     pub usage: Usage,
 }
@@ -73,6 +76,17 @@ pub struct TaskLine {
     /// The accepted commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<CommitId>,
+}
+
+/// A provider at a limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ProviderLimit {
+    /// The provider, as its agents name it; an agent that names none is its own.
+    pub provider: String,
+    /// When the limit ends, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// One verdict of a [`StatusView`].
@@ -162,9 +176,21 @@ impl StatusView {
                 running: count(&[TaskStatus::Running]),
                 waiting: count(&[TaskStatus::Pending, TaskStatus::Queued]),
             },
+            limits: limits(state),
             usage: state.usage,
         })
     }
+}
+
+fn limits(state: &State) -> Vec<ProviderLimit> {
+    let limits = state
+        .breakers
+        .iter()
+        .map(|(provider, breaker)| ProviderLimit {
+            provider: provider.clone(),
+            until: breaker.until,
+        });
+    limits.filter(|_| state.run.is_some()).collect()
 }
 
 fn is_done(status: TaskStatus) -> bool {

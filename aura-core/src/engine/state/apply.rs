@@ -39,11 +39,18 @@ impl State {
                     .iter()
                     .map(|agent| (agent.name.clone(), agent.digest.clone()))
                     .collect();
+                let named = agents.iter().filter_map(|agent| {
+                    let provider = agent.provider.clone()?;
+                    Some((agent.name.clone(), provider))
+                });
+                self.providers = named.collect();
                 self.start_run(event.run, options, false);
             }
-            EventKind::RunPaused { .. } => {
+            EventKind::RunPaused { reason } => {
                 if let Some(run) = &mut self.run {
                     run.paused = true;
+                    // A pause for a limit has no other beginning.
+                    run.stop.get_or_insert_with(|| Stop::Pause(reason.clone()));
                 }
             }
             EventKind::RunFinished { outcome, .. } => self.finish_run(*outcome),
@@ -54,15 +61,22 @@ impl State {
                     run.waves_finished += 1;
                 }
             }
-            EventKind::BreakerOpened { agent, until } => match until {
-                Some(until) if millis_between(event.at, *until) <= self.policy.limit_wait_ms => {
-                    let end = self.breakers.entry(agent.clone()).or_insert(*until);
-                    *end = (*end).max(*until);
-                }
-                _ => self.stop(Stop::Pause(format!("limit of agent `{agent}`"))),
-            },
-            EventKind::BreakerClosed { agent } => {
-                self.breakers.remove(agent);
+            EventKind::BreakerOpened {
+                agent,
+                provider,
+                until,
+            } => {
+                let provider = if provider.is_empty() { agent } else { provider };
+                self.open_breaker(provider, *until, event.at);
+            }
+            EventKind::BreakerClosed { provider } => {
+                self.breakers.remove(provider);
+            }
+            EventKind::ParallelismChanged { agent, limit, .. } => {
+                self.set_parallelism(agent, *limit);
+            }
+            EventKind::BudgetExceeded { which } => {
+                self.stop(Stop::Pause(self.budget_reason(*which)));
             }
             EventKind::CommandAccepted { verb, .. } => self.obey(verb),
             EventKind::IntentCandidate { .. }
@@ -201,6 +215,7 @@ impl State {
             lands,
         });
         self.breakers.clear();
+        self.throttles.clear();
         if lands {
             self.status = StoryStatus::Integrating;
             return;
@@ -317,6 +332,11 @@ impl State {
             _ => {}
         }
         self.busy -= usize::from(task.phase.is_busy());
+        if phase.holds_budget() {
+            self.holders.insert(ix);
+        } else {
+            self.holders.remove(&ix);
+        }
         if counts {
             self.open_in_wave -= usize::from(task.phase.is_open());
             self.open_in_wave += usize::from(phase.is_open());

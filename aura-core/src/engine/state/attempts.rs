@@ -20,9 +20,11 @@ impl State {
                 base,
                 start,
                 previous,
+                agent,
             } => {
                 let tree = self.head_tree();
                 let task = self.task_mut(ix);
+                task.assigned = Some(agent.clone());
                 task.attempt = event.attempt.unwrap_or(task.attempt);
                 task.workspace = Some(path.clone());
                 task.base = Some((*base, tree));
@@ -41,8 +43,10 @@ impl State {
                 task.intent = None;
                 self.set_phase(ix, Phase::Prepared);
             }
-            EventKind::IntentStart { marker, .. } => {
+            EventKind::IntentStart { marker, agent } => {
+                self.spent.starts += 1;
                 let task = self.task_mut(ix);
+                task.assigned = Some(agent.clone());
                 task.starts += 1;
                 task.marker = Some(marker.clone());
                 task.process = None;
@@ -131,8 +135,13 @@ impl State {
         else {
             return;
         };
+        self.spent.note(*usage);
+        if let Some(agent) = self.task(ix).assigned.clone() {
+            self.note_success(&agent);
+        }
         let task = self.task_mut(ix);
         task.session.clone_from(session);
+        task.session_of.clone_from(&task.assigned);
         task.output = Some(output.clone());
         task.proposal.clone_from(tool_improvement_proposal);
         task.limits = 0;
@@ -182,6 +191,13 @@ impl State {
             return;
         };
         self.usage += *usage;
+        self.spent.note(*usage);
+        if let AttemptOutcome::Failed { class, .. } = outcome
+            && self.task(ix).phase == Phase::Running
+            && matches!(class.policy().1, Remedy::Wait | Remedy::Pause)
+        {
+            self.spent.starts = self.spent.starts.saturating_sub(1);
+        }
         let task = self.task_mut(ix);
         task.usage += *usage;
         task.work_ms += duration_ms;
@@ -195,6 +211,11 @@ impl State {
             let why = evidence.as_ref().map_or("", |evidence| &evidence.summary);
             let why = format!("task `{}` could not be sealed: {why}", task.id);
             task.intent = None;
+            // What it used is counted; the seal that succeeds will not bring it again.
+            if let Some(exited) = &mut task.exited {
+                exited.usage = crate::model::Usage::default();
+                exited.duration_ms = 0;
+            }
             self.set_phase(ix, Phase::Unsealed);
             self.stop(Stop::Halt(why));
             return;
@@ -253,14 +274,19 @@ impl State {
                 task.sealed = None;
                 task.salvaged = None;
                 task.session = None;
+                task.session_of = None;
                 task.lesson = task.evidence.clone();
             }
             Spends::Restart => {
                 task.restarts += u32::from(!planted!(UnspentRestart));
                 task.total_restarts += 1;
+                if let Some(agent) = task.assigned.clone() {
+                    self.note_restart(&agent);
+                }
             }
             Spends::Nothing => task.limits += 1,
         }
+        let task = self.task_mut(ix);
         if class != FailureClass::RateLimited && class != FailureClass::Quota {
             task.limits = 0;
         }

@@ -72,6 +72,8 @@ impl State {
                 match self.task(ix).phase {
                     Phase::Pending
                     | Phase::Waiting(_)
+                    // It may wait for hours, for the end of a limit.
+                    | Phase::Queued
                     | Phase::Failed(_)
                     | Phase::Blocked { .. }
                     | Phase::Cancelled => Ok(vec![NewEvent::task(

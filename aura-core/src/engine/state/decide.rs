@@ -1,5 +1,7 @@
 //! What comes next: pure decisions over the state.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::landing::finish;
@@ -14,7 +16,7 @@ use crate::model::{
 const LIMITS: u32 = 10;
 
 /// The agent of a task that names none.
-pub(crate) const DEFAULT_AGENT: &str = "default";
+const DEFAULT_AGENT: &str = "default";
 
 impl State {
     /// What comes next at `now`. The decisions of one call do not depend on each other; apply all of them and ask again
@@ -29,6 +31,7 @@ impl State {
         // A decision about a task is at most two events long.
         let mut events = Vec::with_capacity(self.to_block.len() + 2 * self.agenda.len());
         self.close_breakers(now, &mut events);
+        self.decide_parallelism(run, &mut events);
         for (ix, by) in &self.to_block {
             events.push(self.about(
                 *ix,
@@ -44,14 +47,18 @@ impl State {
         match &run.stop {
             None => {
                 self.wake(now, &mut events);
-                self.start(run, &mut events);
+                // What a failure means for others is known when it is applied.
+                let failed = self.agenda.iter().any(|ix| self.task(*ix).is_failing());
+                if !failed {
+                    self.start(run, now, &mut events);
+                }
             }
             Some(Stop::Abort | Stop::Cancel) => self.cancel_idle(&mut events),
             Some(Stop::Pause(_) | Stop::Halt(_)) => {}
         }
         events.extend(self.decide_batch(now));
         if events.is_empty() {
-            events = self.decide_run(run);
+            events = self.decide_run(run, now);
         }
         events
     }
@@ -61,10 +68,10 @@ impl State {
     }
 
     fn close_breakers(&self, now: Timestamp, events: &mut Vec<NewEvent>) {
-        for (agent, until) in &self.breakers {
-            if *until <= now {
+        for (provider, breaker) in &self.breakers {
+            if breaker.until.is_some_and(|until| until <= now) {
                 events.push(NewEvent::story(EventKind::BreakerClosed {
-                    agent: agent.clone(),
+                    provider: provider.clone(),
                 }));
             }
         }
@@ -88,7 +95,7 @@ impl State {
             .is_some_and(|run| run.wave == Some(self.task(ix).wave) && run.takes(ix))
     }
 
-    fn start(&self, run: &Run, events: &mut Vec<NewEvent>) {
+    fn start(&self, run: &Run, now: Timestamp, events: &mut Vec<NewEvent>) {
         let free = if planted!(ExceedParallel) {
             usize::MAX
         } else {
@@ -97,12 +104,20 @@ impl State {
         if free == 0 || self.regate_is_open() {
             return;
         }
+        let mut places: BTreeMap<&str, i64> = BTreeMap::new();
         let able = self
             .queued
             .iter()
             .filter(|ix| self.is_current(**ix))
-            .filter(|ix| !self.breakers.contains_key(self.task(**ix).agent_name()));
-        for ix in able.take(free) {
+            .filter_map(|ix| {
+                let agent = self.agent_for(*ix, run, now)?;
+                let left = places.entry(agent).or_insert_with(|| self.places(agent));
+                *left -= 1;
+                (*left >= 0).then_some((ix, agent))
+            });
+        // The queue may be long, and what is left of a budget is little.
+        let free = self.fitting(run, free.min(self.queued.len()));
+        for (ix, agent) in able.take(free) {
             let task = self.task(*ix);
             let previous = match task.start {
                 StartKind::Base => None,
@@ -116,6 +131,7 @@ impl State {
                     base: self.head_commit(),
                     start: previous.map_or(StartKind::Base, |_: PreviousAttempt| task.start),
                     previous,
+                    agent: agent.to_owned(),
                 },
             ));
         }
@@ -128,14 +144,11 @@ impl State {
             Phase::Pending if run.stop.is_none() => {
                 events.push(self.about(ix, None, EventKind::TaskQueued {}));
             }
-            Phase::Prepared
-                if (run.stop.is_some() && !planted!(StartWhilePausing))
-                    || self.breakers.contains_key(task.agent_name()) =>
-            {
+            Phase::Prepared if !self.may_start(ix, run, now) => {
                 events.push(self.about(ix, None, EventKind::TaskQueued {}));
             }
             Phase::Prepared => {
-                let agent = task.agent_name().to_owned();
+                let agent = task.assigned().to_owned();
                 if planted!(DoubleStart) {
                     let marker = self.marker(ix);
                     let agent = agent.clone();
@@ -173,6 +186,16 @@ impl State {
             Phase::Failing { class, until } => self.decide_failure(ix, *class, *until, now, events),
             _ => {}
         }
+    }
+
+    /// Whether what its workspace was made for still holds.
+    fn may_start(&self, ix: Ix, run: &Run, now: Timestamp) -> bool {
+        let agent = self.task(ix).assigned();
+        let stops = run.stop.is_some() && !planted!(StartWhilePausing);
+        !stops
+            && self.agent_for(ix, run, now) == Some(agent)
+            && self.places(agent) >= 0
+            && !self.is_overdrawn(run)
     }
 
     /// Where the present try of a task is kept.
@@ -263,11 +286,14 @@ impl State {
                     }
                     (_, None) => None,
                 };
+                let agent = task.assigned().to_owned();
                 events.push(NewEvent::story(EventKind::BreakerOpened {
-                    agent: task.agent_name().to_owned(),
+                    provider: self.provider(&agent).to_owned(),
+                    agent,
                     until,
                 }));
-                retrying(spends, task.start, until.unwrap_or(now))
+                // The breaker holds it back, and others with it; another agent may begin at once.
+                retrying(spends, task.start, now)
             }
             Remedy::Pause => retrying(spends, task.start, now),
             Remedy::Cancel => EventKind::TaskCancelled {},
@@ -332,7 +358,7 @@ impl State {
         }
     }
 
-    fn decide_run(&self, run: &Run) -> Vec<NewEvent> {
+    fn decide_run(&self, run: &Run, now: Timestamp) -> Vec<NewEvent> {
         let regating = self
             .regate
             .as_ref()
@@ -361,6 +387,9 @@ impl State {
         if let Some(events) = self.next_regate() {
             return events;
         }
+        if let Some(event) = self.give_up_waiting(run, now) {
+            return vec![NewEvent::story(event)];
+        }
         if !self.ready.is_empty() {
             return Vec::new();
         }
@@ -374,6 +403,19 @@ impl State {
             Some(_) => Vec::new(),
             None => self.next_wave(run),
         }
+    }
+
+    /// Nothing runs: the event that ends the run because nothing will.
+    fn give_up_waiting(&self, run: &Run, now: Timestamp) -> Option<EventKind> {
+        let waits = |ix: &Ix| self.is_current(*ix);
+        if self.queued.iter().any(waits) || self.timers.iter().any(|(_, ix)| waits(ix)) {
+            if let Some(which) = self.exhausted(run) {
+                return Some(EventKind::BudgetExceeded { which });
+            }
+            let reason = self.stuck_at_limit(run, now)?;
+            return Some(EventKind::RunPaused { reason });
+        }
+        None
     }
 
     fn taken(&self, run: &Run, wave: usize, keep: impl Fn(&Task) -> bool) -> Vec<TaskId> {
@@ -452,6 +494,15 @@ impl Task {
     /// The agent that does it.
     pub(crate) fn agent_name(&self) -> &str {
         self.agent.as_deref().unwrap_or(DEFAULT_AGENT)
+    }
+
+    /// The agent of the present start, or of the last one.
+    pub(crate) fn assigned(&self) -> &str {
+        self.assigned.as_deref().unwrap_or(self.agent_name())
+    }
+
+    const fn is_failing(&self) -> bool {
+        matches!(self.phase, Phase::Failing { .. })
     }
 
     /// The last two tries failed in the same way, with the same tree.

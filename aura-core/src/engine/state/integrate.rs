@@ -41,7 +41,10 @@ impl State {
             return Vec::new();
         };
         let closes = match &run.stop {
-            None => self.flush || self.open_in_wave == 0,
+            None => {
+                let stuck = || self.busy == 0 && self.stuck_at_limit(run, now).is_some();
+                self.flush || self.open_in_wave == 0 || !self.ready.is_empty() && stuck()
+            }
             Some(Stop::Pause(_)) => self.flush || self.busy == 0,
             Some(Stop::Halt(_) | Stop::Abort | Stop::Cancel) => false,
         };

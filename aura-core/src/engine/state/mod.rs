@@ -10,6 +10,7 @@
 mod apply;
 mod attempts;
 mod batch;
+mod budget;
 mod command;
 mod decide;
 mod gates;
@@ -19,10 +20,14 @@ mod landing;
 #[cfg(test)]
 mod mutant;
 mod outcome;
+mod provider;
 mod run;
 #[cfg(test)]
 mod simulator;
+#[cfg(test)]
+mod staged;
 mod task;
+mod throttle;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -30,12 +35,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub(crate) use batch::Batch;
-pub(crate) use decide::DEFAULT_AGENT;
+use budget::Spent;
 use index::Index;
 pub(crate) use landing::Landing;
 pub(crate) use outcome::{AgentEnd, LandOutcome, LandingBuild, Outcome, SealEnd};
+pub(crate) use provider::Breaker;
 pub(crate) use run::{Panel, Run, Stop};
 pub(crate) use task::{Phase, Task};
+use throttle::Throttle;
 
 use crate::model::{
     CommitId, Event, EventKind, GateDefinition, GatePoint, NewEvent, Plan, Policy, StoryId,
@@ -94,12 +101,14 @@ pub(crate) struct State {
     /// The candidate gates on the accepted head, which come before anything else once definitions changed, in whatever run.
     pub(crate) regate: Option<Panel>,
     pub(crate) last_seq: u64,
-    /// Agents that a provider's limit keeps from starting, and when that ends.
-    pub(crate) breakers: BTreeMap<String, Timestamp>,
+    /// Providers whose limit keeps their agents from starting.
+    pub(crate) breakers: BTreeMap<String, Breaker>,
     /// Definitions of the gates, from the last run.
     pub(crate) gates: Vec<GateDefinition>,
     /// Digests of the agents, from the last run.
     pub(crate) agents: BTreeMap<String, String>,
+    /// The provider of each agent that has one, from the last run.
+    providers: BTreeMap<String, String>,
     /// Gates that were red and then green on one tree.
     pub(crate) flaky: BTreeSet<String>,
     /// Runs of any gate.
@@ -126,6 +135,11 @@ pub(crate) struct State {
     to_block: BTreeMap<Ix, Ix>,
     /// Attempts under way.
     busy: usize,
+    /// Those of them that have an agent, or had one and are not sealed yet.
+    holders: BTreeSet<Ix>,
+    /// Agents whose processes failed lately.
+    throttles: BTreeMap<String, Throttle>,
+    spent: Spent,
     /// Tasks of the current wave that are neither integrated, nor waiting for it, nor terminal.
     open_in_wave: usize,
     /// Candidates are built without waiting for the wave to drain, until `ready` is empty.
@@ -183,7 +197,11 @@ impl State {
             .iter()
             .find(|(_, ix)| waits && self.is_current(*ix))
             .map(|(at, _)| *at);
-        let breaker = self.breakers.values().min().copied();
+        let breaker = self
+            .breakers
+            .values()
+            .filter_map(|breaker| breaker.until)
+            .min();
         match (timer, breaker) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),

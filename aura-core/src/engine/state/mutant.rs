@@ -24,6 +24,12 @@ pub(crate) enum Mutant {
     LeaveWaveEarly,
     /// A task does not wait for what it depends on.
     SkipDependency,
+    /// A limit holds for the agent that met it alone, not for the others of its provider.
+    IgnoreProvider,
+    /// Repeated restarts do not halve what an agent may do at once.
+    KeepParallel,
+    /// Agents start although the budget is used up.
+    OverspendBudget,
     /// The final gates are not asked.
     SkipFinals,
     /// A task's own gates are not asked.

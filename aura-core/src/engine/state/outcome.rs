@@ -258,6 +258,7 @@ impl State {
     }
 
     fn record_agent(&self, ix: Ix, end: AgentEnd) -> Vec<NewEvent> {
+        let usage = end.usage.sane();
         let Some((class, until)) = end.failure else {
             return vec![self.of(
                 ix,
@@ -265,7 +266,7 @@ impl State {
                     session: end.session,
                     output: end.output,
                     tool_improvement_proposal: end.tool_improvement_proposal,
-                    usage: end.usage,
+                    usage,
                     duration_ms: end.duration_ms,
                     log: end.log,
                 },
@@ -278,7 +279,7 @@ impl State {
                 outcome: AttemptOutcome::Failed { class, until },
                 evidence: Some(Box::new(end.evidence)),
                 digest,
-                usage: end.usage,
+                usage,
                 duration_ms: end.duration_ms,
             },
         );

@@ -110,6 +110,16 @@ impl Phase {
         )
     }
 
+    /// An agent works, or is about to.
+    pub(super) const fn needs_agent(&self) -> bool {
+        matches!(self, Self::Preparing | Self::Prepared | Self::Running)
+    }
+
+    /// Has a reservation in the story's budgets, or usage that is not part of the story's yet.
+    pub(super) const fn holds_budget(&self) -> bool {
+        self.needs_agent() || matches!(self, Self::Exited | Self::Sealing)
+    }
+
     /// Keeps its wave from draining.
     pub(super) const fn is_open(&self) -> bool {
         self.is_busy() || matches!(self, Self::Pending | Self::Waiting(_) | Self::Queued)
@@ -141,6 +151,8 @@ pub(crate) struct Task {
     pub(crate) open_dependencies: usize,
     pub(crate) no_change_ok: bool,
     pub(crate) agent: Option<String>,
+    /// The agent of the present start or of the last one: another where one stood in for it.
+    pub(crate) assigned: Option<String>,
 
     /// The present try, counted from 1; 0 before the first.
     pub(crate) attempt: u32,
@@ -186,6 +198,8 @@ pub(crate) struct Task {
     pub(crate) note: Option<String>,
     pub(crate) output: Option<String>,
     pub(crate) session: Option<String>,
+    /// The agent whose session that is.
+    pub(crate) session_of: Option<String>,
     pub(crate) proposal: Option<String>,
     pub(crate) usage: Usage,
     pub(crate) started_at: Option<Timestamp>,
@@ -226,6 +240,7 @@ impl Task {
             dependencies,
             no_change_ok: task.no_change_ok,
             agent: task.agent.clone(),
+            assigned: None,
             attempt: 0,
             starts: 0,
             retries: 0,
@@ -250,6 +265,7 @@ impl Task {
             note: None,
             output: None,
             session: None,
+            session_of: None,
             proposal: None,
             usage: Usage::default(),
             started_at: None,

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::model::{
-    CompleteOptions, Complexity, Edge, Finding, FlakyPolicy, GateSchedule, Progress, StoryTask,
-    ToolState, Wave,
+    CompleteOptions, Complexity, Edge, Finding, FlakyPolicy, GateSchedule, Limits, Progress,
+    StoryTask, ToolState, Wave,
 };
 
 /// Names that belong to the envelope.
@@ -31,8 +31,8 @@ macro_rules! variants {
 variants! {
     StoryCreated PlanAccepted RunStarted RunPaused RunResumed RunFinished WaveStarted WaveFinished TaskQueued TaskStarted
     AttemptFinished TaskRetrying TaskSealed TaskInReview TaskEjected TaskAccepted TaskFailed TaskBlocked TaskSkipped
-    TaskCancelled CandidateBuilt GateStarted GateFinished BreakerOpened BreakerClosed CommandAccepted CommandRefused
-    LandStarted Landed Parked WorkspaceSalvaged Warning IntentWorkspace WorkspaceReady IntentStart ProcessRegistered
+    TaskCancelled CandidateBuilt GateStarted GateFinished BreakerOpened BreakerClosed ParallelismChanged BudgetExceeded
+    CommandAccepted CommandRefused LandStarted Landed Parked WorkspaceSalvaged Warning IntentWorkspace WorkspaceReady IntentStart ProcessRegistered
     AgentExited IntentSeal IntentCandidate IntentGate IntentMoveRef RefMoved RefForeign LandingRequested IntentLanding
     LandingBuilt IntentLand LandTargetMoved
 }
@@ -164,11 +164,25 @@ fn story_samples() -> Vec<EventKind> {
         created(Some("main")),
         EventKind::PlanAccepted { plan: plan() },
         EventKind::RunStarted {
-            options: Box::new(RunOptions::default().max_parallel(2).tasks(["a"])),
-            agents: vec![AgentDefinition {
-                name: "default".into(),
-                digest: "d".into(),
-            }],
+            options: Box::new(
+                RunOptions::default()
+                    .max_parallel(2)
+                    .tasks(["a"])
+                    .limits(Limits::default().attempts(9).tokens(100_000).cost_usd(2.5))
+                    .fallback("default", "other"),
+            ),
+            agents: vec![
+                AgentDefinition {
+                    name: "default".into(),
+                    digest: "d".into(),
+                    provider: None,
+                },
+                AgentDefinition {
+                    name: "other".into(),
+                    digest: "e".into(),
+                    provider: Some("theirs".into()),
+                },
+            ],
             gates: vec![gate()],
             fingerprint: "f".into(),
         },
@@ -194,14 +208,24 @@ fn story_samples() -> Vec<EventKind> {
         },
         EventKind::BreakerOpened {
             agent: "default".into(),
+            provider: "theirs".into(),
             until: Some(time()),
         },
         EventKind::BreakerOpened {
             agent: "default".into(),
+            provider: "default".into(),
             until: None,
         },
         EventKind::BreakerClosed {
+            provider: "theirs".into(),
+        },
+        EventKind::ParallelismChanged {
             agent: "default".into(),
+            limit: 2,
+            why: "3 starts in a row ended abnormally".into(),
+        },
+        EventKind::BudgetExceeded {
+            which: Budget::Tokens,
         },
         EventKind::Warning {
             message: "m".into(),
@@ -271,6 +295,7 @@ fn task_samples() -> Vec<EventKind> {
             path: "/w".into(),
             base: commit(1),
             start: StartKind::Previous,
+            agent: "default".into(),
             previous: Some(PreviousAttempt {
                 base: commit(1),
                 commit: commit(2),

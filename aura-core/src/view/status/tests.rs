@@ -75,6 +75,21 @@ fn the_whole_shape() {
 }
 
 #[test]
+fn limits_are_shown_while_a_run_waits_for_them() {
+    let mut log = busy();
+    log.story(EventKind::BreakerOpened {
+        agent: "default".to_owned(),
+        provider: "theirs".to_owned(),
+        until: Some(second(90)),
+    });
+    let shown = serde_json::to_value(view(&log, 37)).expect("a view is JSON");
+    let expected = json!([{"provider": "theirs", "until": "1970-01-01T00:01:30Z"}]);
+    assert_eq!(shown["limits"], expected);
+    log.finish(RunOutcome::Paused, Some("requested"));
+    assert_eq!(view(&log, 38).limits, []);
+}
+
+#[test]
 fn it_reads_back() {
     let shown = view(&busy(), 37);
     let text = serde_json::to_string(&shown).expect("a view is JSON");

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::super::Ix;
+use super::account::Account;
 use super::world::World;
 use crate::model::{
     CommitId, Event, EventKind, FailureClass, GatePoint, GateSchedule, RunOutcome, Spends, TaskId,
@@ -36,6 +37,7 @@ pub(super) struct Audit {
     since_red: Option<(u32, usize)>,
     candidate: Vec<(Ix, CommitId)>,
     trees: HashMap<CommitId, CommitId>,
+    account: Account,
 }
 
 fn number(task: &TaskId) -> Ix {
@@ -47,7 +49,9 @@ fn number(task: &TaskId) -> Ix {
 impl Audit {
     pub(super) fn check(&mut self, world: &World, event: &Event) -> Result<(), String> {
         let task = event.task.as_ref().map(number);
-        self.check_kind(world, task, &event.kind)
+        self.account
+            .check(world, task, event)
+            .and_then(|()| self.check_kind(world, task, &event.kind))
             .map_err(|why| format!("event {} ({}): {why}", event.seq, event.kind.name()))
     }
 

@@ -9,9 +9,8 @@ use super::super::outcome::{AgentEnd, LandOutcome, LandingBuild, Outcome, SealEn
 use super::audit::Audit;
 use super::world::World;
 use crate::model::{
-    AgentDefinition, Batched, CompleteOptions, Event, EventKind, Evidence, FailureClass, Finding,
-    GateVerdict, LeftOut, NewEvent, RunId, RunOptions, SealOutcome, StoryId, StoryStatus, TaskId,
-    TaskStatus, Usage, Verb,
+    Batched, CompleteOptions, Event, EventKind, Evidence, FailureClass, Finding, GateVerdict,
+    LeftOut, NewEvent, RunId, SealOutcome, StoryId, StoryStatus, TaskId, TaskStatus, Verb,
 };
 
 /// What happened in a schedule, to see that schedules are interesting.
@@ -31,6 +30,10 @@ pub(super) struct Totals {
     pub(super) flaky: usize,
     pub(super) parked: usize,
     pub(super) limits: usize,
+    pub(super) halved: usize,
+    pub(super) doubled: usize,
+    pub(super) exhausted: usize,
+    pub(super) stood_in: usize,
 }
 
 impl Totals {
@@ -49,6 +52,10 @@ impl Totals {
         self.flaky += stats.flaky;
         self.parked += stats.parked;
         self.limits += stats.limits;
+        self.halved += stats.halved;
+        self.doubled += stats.doubled;
+        self.exhausted += stats.exhausted;
+        self.stood_in += stats.stood_in;
     }
 
     fn note(&mut self, event: &EventKind) {
@@ -75,6 +82,9 @@ impl Totals {
             EventKind::RunPaused { .. } => &mut self.paused,
             EventKind::Parked { .. } => &mut self.parked,
             EventKind::BreakerOpened { .. } => &mut self.limits,
+            EventKind::ParallelismChanged { why, .. } if why.ends_with("well") => &mut self.doubled,
+            EventKind::ParallelismChanged { .. } => &mut self.halved,
+            EventKind::BudgetExceeded { .. } => &mut self.exhausted,
             _ => return,
         };
         *counter += 1;
@@ -93,6 +103,8 @@ struct Simulation {
     runs: u64,
     /// Crash once, as soon as the log is this long.
     crash_at: Option<usize>,
+    /// Tokens that agents said they used.
+    tokens: u64,
 }
 
 /// Runs the story of a seed to its end.
@@ -127,6 +139,7 @@ impl Simulation {
             stats: Totals::default(),
             runs: 0,
             crash_at: None,
+            tokens: 0,
         }
     }
 
@@ -158,7 +171,7 @@ impl Simulation {
                 break;
             }
             self.retry_failed()?;
-            let mut options = RunOptions::default().one_wave(self.world.random.percent(10));
+            let mut options = self.world.options(self.runs);
             if self.world.random.percent(10) {
                 options = options.tasks(self.some_tasks());
             }
@@ -167,13 +180,9 @@ impl Simulation {
                 options = options.accept_config(true);
             }
             let gates = self.world.gates.clone();
-            let agents = vec![AgentDefinition {
-                name: "default".to_owned(),
-                digest: String::new(),
-            }];
             self.run(EventKind::RunStarted {
                 options: Box::new(options),
-                agents,
+                agents: World::definitions(),
                 gates,
                 fingerprint: String::new(),
             })?;
@@ -239,10 +248,14 @@ impl Simulation {
         self.append(vec![NewEvent::story(first)])?;
         for _ in 0..5_000 {
             if self.state.run.is_none() {
-                return if self.flying.is_empty() {
+                if !self.flying.is_empty() {
+                    return Err("the run ended with effects under way".to_owned());
+                }
+                let (counted, used) = (self.state.usage.tokens(), self.tokens);
+                return if counted == used {
                     Ok(())
                 } else {
-                    Err("the run ended with effects under way".to_owned())
+                    Err(format!("{counted} tokens are counted, {used} were used"))
                 };
             }
             self.disturb()?;
@@ -391,6 +404,9 @@ impl Simulation {
             .map(|ix| (ix, self.state.task(ix).status()));
         self.audit.check(&self.world, &event)?;
         self.stats.note(&event.kind);
+        if let (EventKind::IntentStart { agent, .. }, Some((ix, _))) = (&event.kind, before) {
+            self.stats.stood_in += usize::from(self.world.agents[ix as usize] != agent);
+        }
         self.state.apply(&event);
         if let Some((ix, before)) = before {
             let after = self.state.task(ix).status();
@@ -447,10 +463,13 @@ impl Simulation {
                 }
             }
             (EventKind::IntentStart { .. }, _) => {
+                let EventKind::IntentStart { agent, .. } = &intent.kind else {
+                    panic!("not a start");
+                };
                 let failure = if self.state.is_cancelling() {
                     Some(FailureClass::Cancelled)
                 } else {
-                    self.world.agent_failure()
+                    self.world.agent_failure(agent)
                 };
                 self.agent_end(intent, failure)
             }
@@ -506,15 +525,21 @@ impl Simulation {
         }
     }
 
-    fn agent_end(&self, intent: &NewEvent, failure: Option<FailureClass>) -> Outcome {
+    fn agent_end(&mut self, intent: &NewEvent, failure: Option<FailureClass>) -> Outcome {
         let task = intent
             .task
             .as_ref()
             .and_then(|id| self.state.ix(id))
             .expect("a task");
-        let until = failure
-            .filter(|class| *class == FailureClass::Quota)
-            .map(|_| self.now + SignedDuration::from_mins(30));
+        let minutes = match (failure, self.world.random.below(4)) {
+            (Some(FailureClass::Quota), 0 | 1) => Some(30),
+            // Longer than a run waits.
+            (Some(FailureClass::Quota), 2) => Some(7 * 60),
+            _ => None,
+        };
+        let until = minutes.map(|minutes| self.now + SignedDuration::from_mins(minutes));
+        let usage = self.world.usage();
+        self.tokens += usage.tokens();
         Outcome::Agent {
             task,
             end: AgentEnd {
@@ -526,7 +551,7 @@ impl Simulation {
                 output: String::new(),
                 session: None,
                 tool_improvement_proposal: None,
-                usage: Usage::default(),
+                usage,
                 duration_ms: 1,
                 log: None,
                 salvaged: None,

@@ -1,13 +1,17 @@
 //! Random schedules with failures, crashes and commands, thousands a second, on a clock that only moves when nothing else can.
 //!
 //! [`world`] plays git, agents and gates and knows the truth about every tree; [`audit`] reads the event log alone
-//! and says what a promise was broken by. Neither looks into the decision core.
+//! and says what a promise was broken by, [`account`] those about budgets, providers and places. None of them looks into the
+//! decision core.
 
+mod account;
 mod audit;
 mod drive;
 mod world;
 
 use super::mutant::{Mutant, with};
+pub(super) use world::Random;
+
 use drive::{simulate, simulate_crash_at};
 
 #[test]
@@ -35,6 +39,10 @@ fn ten_thousand_random_schedules_keep_every_promise() {
         ("flaky", totals.flaky, 200),
         ("parked", totals.parked, 50),
         ("limits", totals.limits, 200),
+        ("halved", totals.halved, 300),
+        ("doubled", totals.doubled, 25),
+        ("out of budget", totals.exhausted, 1_000),
+        ("stood in", totals.stood_in, 200),
     ];
     for (what, seen, least) in interesting {
         assert!(
@@ -70,8 +78,11 @@ fn every_planted_fault_is_caught() {
         Mutant::DoubleStart,
         Mutant::ExceedParallel,
         Mutant::ForgetBlocked,
+        Mutant::IgnoreProvider,
         Mutant::IgnoreRequired,
+        Mutant::KeepParallel,
         Mutant::LeaveWaveEarly,
+        Mutant::OverspendBudget,
         Mutant::SkipDependency,
         Mutant::SkipFinals,
         Mutant::SkipReview,
@@ -80,7 +91,14 @@ fn every_planted_fault_is_caught() {
         Mutant::UnspentRestart,
     ];
     for mutant in mutants {
-        let caught = (0..3_000).any(|seed| with(mutant, || simulate(seed)).is_err());
-        assert!(caught, "{mutant:?} was not caught");
+        // Some faults would show sooner or later as something else, too.
+        let by = match mutant {
+            Mutant::IgnoreProvider => "is at a limit",
+            Mutant::KeepParallel => "restarts in a row",
+            Mutant::OverspendBudget => "beyond the budget",
+            _ => "",
+        };
+        let caught = |seed| with(mutant, || simulate(seed)).is_err_and(|why| why.contains(by));
+        assert!((0..3_000).any(caught), "{mutant:?} was not caught");
     }
 }

@@ -4,20 +4,27 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::Ix;
 use crate::model::{
-    CommitId, FailureClass, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, OnExhausted,
-    Plan, Policy, StoryTask, Wave,
+    AgentDefinition, CommitId, FailureClass, FlakyPolicy, GateDefinition, GatePoint, GateSchedule,
+    Limits, OnExhausted, Plan, Policy, RunOptions, StoryTask, Usage, Wave,
 };
+
+/// Agents, and whose limits hold for them.
+const AGENTS: [(&str, Option<&str>); 3] = [
+    ("default", Some("east")),
+    ("second", Some("east")),
+    ("third", None),
+];
 
 /// A small generator, so that a seed replays on every machine and version.
 #[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+pub(in super::super) struct Random(u64);
 
 impl Random {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(in super::super) const fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0xD1B5_4A32_D192_ED03)
     }
 
-    pub(super) const fn next(&mut self) -> u64 {
+    pub(in super::super) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -25,11 +32,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    pub(super) const fn below(&mut self, bound: u64) -> u64 {
+    pub(in super::super) const fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    pub(super) const fn percent(&mut self, percent: u64) -> bool {
+    pub(in super::super) const fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 }
@@ -54,6 +61,8 @@ pub(super) struct World {
     pub(super) dependencies: Vec<BTreeSet<Ix>>,
     pub(super) waves: Vec<usize>,
     pub(super) exclusive: Vec<bool>,
+    /// The agent of each task.
+    pub(super) agents: Vec<&'static str>,
     pub(super) policy: Policy,
     pub(super) gates: Vec<GateDefinition>,
     /// Tries of each task whose work is red by itself.
@@ -66,6 +75,10 @@ pub(super) struct World {
     pub(super) flaky: u64,
     /// Percent of agent starts that end abnormally.
     trouble: u64,
+    /// Percent of those of the default agent whose process crashes, besides.
+    crashing: u64,
+    /// Runs have limits.
+    limited: bool,
     pub(super) crash: u64,
     versions: Vec<Version>,
     commits: HashMap<CommitId, Content>,
@@ -94,6 +107,14 @@ impl World {
             waves: Vec::new(),
             exclusive,
             dependencies,
+            agents: (0..tasks)
+                .map(|_| {
+                    AGENTS[usize::try_from(random.below(5))
+                        .expect("small")
+                        .saturating_sub(2)]
+                    .0
+                })
+                .collect(),
             policy: policy(&mut random),
             gates: gates(&mut random),
             bad_tries: (0..tasks)
@@ -109,6 +130,8 @@ impl World {
             base_is_red: random.percent(3),
             flaky: if random.percent(15) { 20 } else { 0 },
             trouble: if random.percent(40) { 25 } else { 0 },
+            crashing: if random.percent(15) { 60 } else { 0 },
+            limited: random.percent(15),
             crash: if random.percent(50) { 3 } else { 0 },
             versions: Vec::new(),
             commits: HashMap::new(),
@@ -159,6 +182,7 @@ impl World {
                         .map(|dependency| format!("t{dependency}")),
                 );
                 task.wave = self.waves[ix];
+                task.agent = Some(self.agents[ix].to_owned()).filter(|name| name != "default");
                 task.parallel_safe = !self.exclusive[ix];
                 task
             })
@@ -277,8 +301,56 @@ impl World {
         truth
     }
 
+    pub(super) fn definitions() -> Vec<AgentDefinition> {
+        let definition = |(name, provider): (&str, Option<&str>)| AgentDefinition {
+            name: name.to_owned(),
+            digest: String::new(),
+            provider: provider.map(ToOwned::to_owned),
+        };
+        AGENTS.map(definition).into()
+    }
+
+    /// What a run is started with; limits grow from run to run.
+    pub(super) fn options(&mut self, runs: u64) -> RunOptions {
+        let mut options = RunOptions::default().one_wave(self.random.percent(10));
+        if self.random.percent(50) {
+            options = options.fallback("default", "third");
+        }
+        if self.random.percent(30) {
+            options = options.fallback("second", "default");
+        }
+        if self.limited {
+            let most = runs + 1;
+            let mut limits = Limits::default();
+            if self.random.percent(50) {
+                limits = limits.attempts((1 + self.random.below(12)) * most);
+            }
+            if self.random.percent(50) {
+                limits = limits.tokens((1 + self.random.below(6_000)) * most);
+            }
+            if self.random.percent(50) {
+                limits = limits.cost_usd((1 + self.random.below(6_000) * most) as f64 * 0.001);
+            }
+            options = options.limits(limits);
+        }
+        options
+    }
+
+    /// What a start used.
+    pub(super) fn usage(&mut self) -> Usage {
+        let tokens = self.random.below(1_000);
+        Usage {
+            input_tokens: tokens,
+            output_tokens: tokens / 10,
+            cost_usd: tokens as f64 * 0.001,
+        }
+    }
+
     /// How an agent's start ends.
-    pub(super) fn agent_failure(&mut self) -> Option<FailureClass> {
+    pub(super) fn agent_failure(&mut self, agent: &str) -> Option<FailureClass> {
+        if agent == "default" && self.random.percent(self.crashing) {
+            return Some(FailureClass::Exit);
+        }
         if !self.random.percent(self.trouble) {
             return None;
         }
