@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aura_core::agents::{CliAgent, CommandAgent, McpServers};
 use aura_core::{
-    ConfiguredGate, Error, ErrorKind, GateSchedule, Orchestrator, OrchestratorBuilder, Plan,
-    Policy, Result, agents, gates,
+    ConfiguredGate, Error, ErrorKind, GateSchedule, Limits, Orchestrator, OrchestratorBuilder,
+    Plan, Policy, Result, agents, gates,
 };
 
 use crate::args::{CreateFlags, EngineFlags, Place, RunFlags};
@@ -32,6 +33,18 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     /// Agents at once, where arguments or the environment say so.
     pub(crate) parallel: Option<usize>,
+    /// What holds for agents that say nothing else.
+    pub(crate) shared: Shared,
+    /// What a story may use up, by the file.
+    pub(crate) limits: Limits,
+}
+
+/// What the file says about all of its agents.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    model: Option<String>,
+    yolo: Option<bool>,
+    mcp: Option<McpServers>,
 }
 
 /// Who judges.
@@ -83,6 +96,15 @@ impl Settings {
             gates,
             policy: policy(config.as_ref(), parallel),
             parallel,
+            limits: config
+                .as_ref()
+                .map(|config| config.limits)
+                .unwrap_or_default(),
+            shared: config.map_or_else(Shared::default, |config| Shared {
+                model: config.model,
+                yolo: config.yolo,
+                mcp: config.mcp,
+            }),
         })
     }
 
@@ -102,12 +124,62 @@ impl Settings {
             builder = builder.workspace_root(root);
         }
         for agent in &self.agents {
-            builder = builder.agent(&agent.name, agents::command(&agent.command));
+            builder = match &agent.preset {
+                Some(preset) => match CliAgent::named(preset) {
+                    Some(made) => builder.agent(&agent.name, self.preset(agent, made)),
+                    None => builder,
+                },
+                None => builder.agent(&agent.name, command(agent)),
+            };
         }
         match &self.gates {
             Gates::None => builder,
             _ => builder.gates(self.configured_gates()),
         }
+    }
+
+    /// A preset as the file wants it.
+    fn preset(&self, entry: &AgentEntry, mut agent: CliAgent) -> CliAgent {
+        if let Some(model) = entry.model.as_ref().or(self.shared.model.as_ref()) {
+            agent = agent.model(model);
+        }
+        if let Some(yolo) = self.shared.yolo {
+            agent = agent.yolo(yolo);
+        }
+        if let Some(role) = &entry.role {
+            agent = agent.role(role);
+        }
+        // One that knows no servers works without.
+        if let Some(servers) = self.shared.mcp.as_ref().filter(|_| agent.takes_mcp()) {
+            agent = agent.mcp(servers.clone());
+        }
+        agent.sandbox(&entry.sandbox)
+    }
+
+    /// Gives tasks that name no agent, and one of whose files an agent is there for, to the first such agent.
+    ///
+    /// # Errors
+    /// `InvalidConfig` for a pattern that cannot be read.
+    pub(crate) fn route(&self, plan: &mut Plan) -> Result<()> {
+        for agent in self.agents.iter().filter(|agent| !agent.when.is_empty()) {
+            let mut patterns = globset::GlobSetBuilder::new();
+            for pattern in &agent.when {
+                patterns.add(globset::Glob::new(pattern).map_err(bad_pattern)?);
+            }
+            let patterns = patterns.build().map_err(bad_pattern)?;
+            for task in plan.tasks.iter_mut().filter(|task| task.agent.is_none()) {
+                if task.files.iter().any(|file| patterns.is_match(file)) {
+                    task.agent = Some(agent.name.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Who stands in for whom.
+    pub(crate) fn fallbacks(&self) -> impl Iterator<Item = (&str, &str)> {
+        let agents = self.agents.iter();
+        agents.filter_map(|agent| Some((agent.name.as_str(), agent.fallback.as_deref()?)))
     }
 
     /// The gates as the library takes them.
@@ -139,7 +211,9 @@ impl Settings {
                     ),
                     None => "no agent is defined".to_owned(),
                 };
-                let help = format!("use --agent-command 'PROG ARGS', or define it in {PATH}");
+                let help = format!(
+                    "use --agent NAME or --agent-command 'PROG ARGS', or define it in {PATH}"
+                );
                 return Err(Error::new(ErrorKind::BackendMissing, message).with_help(help));
             }
         }
@@ -166,6 +240,14 @@ impl Settings {
     }
 }
 
+fn command(entry: &AgentEntry) -> CommandAgent {
+    agents::command(&entry.command).sandbox(&entry.sandbox)
+}
+
+fn bad_pattern(error: globset::Error) -> Error {
+    Error::new(ErrorKind::InvalidConfig, error.to_string())
+}
+
 fn configured(entry: &GateEntry) -> ConfiguredGate {
     let mut gate = gates::command(&entry.name, &entry.command)
         .required(entry.required)
@@ -190,35 +272,54 @@ fn choose_agents(
     let line = match (&engine.agent_command, &engine.agent) {
         (Some(line), _) => Some(line),
         (None, Some(name)) => {
-            let found = agents.iter().find(|agent| &agent.name == name);
-            let Some(found) = found.cloned() else {
-                let known: Vec<&str> = agents.iter().map(|agent| agent.name.as_str()).collect();
-                return Err(Error::new(
-                    ErrorKind::InvalidInput,
-                    format!("there is no agent `{name}`"),
-                )
-                .with_help(if known.is_empty() {
-                    format!("define it in {PATH}, or use --agent-command")
-                } else {
-                    format!("agents are: {}", known.join(", "))
-                }));
+            let found = agents.iter().find(|agent| &agent.name == name).cloned();
+            let Some(found) = found.or_else(|| preset(name)) else {
+                let defined = agents.iter().map(|agent| agent.name.as_str());
+                let mut known: Vec<String> = defined.map(ToOwned::to_owned).collect();
+                known.extend(CliAgent::names().map(ToOwned::to_owned));
+                let help = format!(
+                    "define it in {PATH}, or use --agent-command; agents are: {}",
+                    known.join(", ")
+                );
+                let message = format!("there is no agent `{name}`");
+                return Err(Error::new(ErrorKind::InvalidInput, message).with_help(help));
             };
-            set_default(&mut agents, found.command);
+            set_default(&mut agents, found);
             None
         }
         (None, None) => environment.agent_command.as_ref(),
     };
     if let Some(line) = line {
-        set_default(&mut agents, words::split(line)?);
+        let command = words::split(line)?;
+        set_default(
+            &mut agents,
+            AgentEntry {
+                command,
+                ..AgentEntry::default()
+            },
+        );
     }
     Ok(agents)
 }
 
-fn set_default(agents: &mut Vec<AgentEntry>, command: Vec<String>) {
+/// An agent that needs no definition: the one of that name.
+fn preset(name: &str) -> Option<AgentEntry> {
+    CliAgent::names()
+        .any(|known| known == name)
+        .then(|| AgentEntry {
+            name: name.to_owned(),
+            preset: Some(name.to_owned()),
+            ..AgentEntry::default()
+        })
+}
+
+fn set_default(agents: &mut Vec<AgentEntry>, agent: AgentEntry) {
     agents.retain(|agent| agent.name != DEFAULT_AGENT);
     agents.push(AgentEntry {
         name: DEFAULT_AGENT.to_owned(),
-        command,
+        // It does what nobody else is there for.
+        when: Vec::new(),
+        ..agent
     });
 }
 
@@ -292,6 +393,7 @@ fn policy(config: Option<&Config>, parallel: Option<usize>) -> Policy {
         policy.restart_max = config.restart_max.unwrap_or(policy.restart_max);
         policy.deadline_ms = config.timeout.map_or(policy.deadline_ms, millis);
         policy.idle_ms = config.idle_timeout.map_or(policy.idle_ms, millis);
+        policy.limit_wait_ms = config.limit_wait.map_or(policy.limit_wait_ms, millis);
     }
     policy.max_parallel = parallel.unwrap_or(policy.max_parallel);
     policy
