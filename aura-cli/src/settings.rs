@@ -1,22 +1,24 @@
 //! What holds for one call: arguments, then the environment, then the repository's file, then the library's defaults.
 
+mod agents;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aura_core::agents::McpServers;
 use aura_core::{
-    AgentBackend, ConfiguredGate, Error, ErrorKind, GateSchedule, Orchestrator,
-    OrchestratorBuilder, Plan, Policy, Result, agents, gates,
+    ConfiguredGate, Error, ErrorKind, GateSchedule, Limits, Orchestrator, OrchestratorBuilder,
+    Plan, Policy, Result, gates,
 };
 
+pub(crate) use self::agents::check_variable;
+use self::agents::{DEFAULT_AGENT, check_env, choose_agents, started};
 use crate::args::{CreateFlags, EngineFlags, Place, RunFlags};
 use crate::config::{AgentEntry, Config, GateEntry, PATH};
 use crate::environment::Environment;
 use crate::trust::{TrustStore, untrusted};
 use crate::{place, words};
-
-/// The agent of tasks that name none.
-const DEFAULT_AGENT: &str = "default";
 
 /// What one call works with.
 #[derive(Debug)]
@@ -33,6 +35,18 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     /// Agents at once, where arguments or the environment say so.
     pub(crate) parallel: Option<usize>,
+    /// What holds for agents that say nothing else.
+    pub(crate) shared: Shared,
+    /// What a story may use up, by the file.
+    pub(crate) limits: Limits,
+}
+
+/// What the file says about all of its agents.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    model: Option<String>,
+    yolo: Option<bool>,
+    mcp: Option<McpServers>,
 }
 
 /// Who judges.
@@ -64,7 +78,7 @@ impl Settings {
             Some(root) => Config::load(root)?,
             None => None,
         };
-        check_env(engine, environment)?;
+        check_env(engine, environment, config.as_ref())?;
         let agents = choose_agents(engine, environment, config.as_ref())?;
         let gates = choose_gates(engine, config.as_ref(), root.as_deref())?;
         if let Some(config) = &config
@@ -85,6 +99,15 @@ impl Settings {
             gates,
             policy: policy(config.as_ref(), parallel),
             parallel,
+            limits: config
+                .as_ref()
+                .map(|config| config.limits)
+                .unwrap_or_default(),
+            shared: config.map_or_else(Shared::default, |config| Shared {
+                model: config.model,
+                yolo: config.yolo,
+                mcp: config.mcp,
+            }),
         })
     }
 
@@ -104,12 +127,38 @@ impl Settings {
             builder = builder.workspace_root(root);
         }
         for agent in &self.agents {
-            builder = builder.agent(&agent.name, started(agent));
+            builder = builder.shared_agent(&agent.name, started(agent, &self.shared));
         }
         match &self.gates {
             Gates::None => builder,
             _ => builder.gates(self.configured_gates()),
         }
+    }
+
+    /// Gives tasks that name no agent, and one of whose files an agent is there for, to the first such agent.
+    ///
+    /// # Errors
+    /// `InvalidConfig` for a pattern that cannot be read.
+    pub(crate) fn route(&self, plan: &mut Plan) -> Result<()> {
+        for agent in self.agents.iter().filter(|agent| !agent.when.is_empty()) {
+            let mut patterns = globset::GlobSetBuilder::new();
+            for pattern in &agent.when {
+                patterns.add(globset::Glob::new(pattern).map_err(bad_pattern)?);
+            }
+            let patterns = patterns.build().map_err(bad_pattern)?;
+            for task in plan.tasks.iter_mut().filter(|task| task.agent.is_none()) {
+                if task.files.iter().any(|file| patterns.is_match(file)) {
+                    task.agent = Some(agent.name.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Who stands in for whom.
+    pub(crate) fn fallbacks(&self) -> impl Iterator<Item = (&str, &str)> {
+        let agents = self.agents.iter();
+        agents.filter_map(|agent| Some((agent.name.as_str(), agent.fallback.as_deref()?)))
     }
 
     /// The gates as the library takes them.
@@ -158,7 +207,9 @@ impl Settings {
                     ),
                     None => "no agent is defined".to_owned(),
                 };
-                let help = format!("use --agent-command 'PROG ARGS', or define it in {PATH}");
+                let help = format!(
+                    "use --agent NAME or --agent-command 'PROG ARGS', or define it in {PATH}"
+                );
                 return Err(Error::new(ErrorKind::BackendMissing, message).with_help(help));
             }
         }
@@ -175,7 +226,7 @@ impl Settings {
             names.any(|name| name.unwrap_or(DEFAULT_AGENT) == agent.name)
         };
         for agent in self.agents.iter().filter(is_needed) {
-            let found = started(agent).preflight().await;
+            let found = started(agent, &self.shared).preflight().await;
             found.map_err(|error| error.context(format!("agent `{}`", agent.name)))?;
         }
         for gate in self.configured_gates() {
@@ -205,27 +256,8 @@ impl Settings {
     }
 }
 
-fn started(entry: &AgentEntry) -> agents::CommandAgent {
-    agents::command(&entry.command).env_allow(&entry.env)
-}
-
-/// Why a text does not name variables of the environment.
-///
-/// # Errors
-/// In words.
-pub(crate) fn check_variable(name: &str) -> Result<(), String> {
-    let stem = name.strip_suffix('*').unwrap_or(name);
-    if name.contains('=') {
-        return Err(format!(
-            "`{name}` has a value: write the name only, and set it where aura is called"
-        ));
-    }
-    if stem.contains('*') || stem.contains('\0') || stem.trim() != stem || name.is_empty() {
-        return Err(format!(
-            "`{name}` names no environment variable; only its end may be a `*`"
-        ));
-    }
-    Ok(())
+fn bad_pattern(error: globset::Error) -> Error {
+    Error::new(ErrorKind::InvalidConfig, error.to_string())
 }
 
 fn configured(entry: &GateEntry) -> ConfiguredGate {
@@ -240,70 +272,6 @@ fn configured(entry: &GateEntry) -> ConfiguredGate {
         gate = gate.timeout(timeout);
     }
     gate
-}
-
-/// Refuses names that mean nothing, and names that nobody would get to see.
-fn check_env(engine: &EngineFlags, environment: &Environment) -> Result<()> {
-    let refused = |message: String| Error::new(ErrorKind::InvalidInput, message);
-    for name in &engine.env {
-        check_variable(name).map_err(|why| refused(format!("--env: {why}")))?;
-    }
-    let is_given = engine.agent_command.is_some()
-        || (engine.agent.is_none() && environment.agent_command.is_some())
-        || !engine.gates.is_empty();
-    if engine.env.is_empty() || is_given {
-        return Ok(());
-    }
-    Err(refused(
-        "--env is for the agent and the gates of the command line, and there are none".to_owned(),
-    )
-    .with_help(format!(
-        "write `env: [NAME]` at the agent or the gate in {PATH}"
-    )))
-}
-
-fn choose_agents(
-    engine: &EngineFlags,
-    environment: &Environment,
-    config: Option<&Config>,
-) -> Result<Vec<AgentEntry>> {
-    let mut agents = config
-        .map(|config| config.agents.clone())
-        .unwrap_or_default();
-    let line = match (&engine.agent_command, &engine.agent) {
-        (Some(line), _) => Some(line),
-        (None, Some(name)) => {
-            let found = agents.iter().find(|agent| &agent.name == name);
-            let Some(found) = found.cloned() else {
-                let known: Vec<&str> = agents.iter().map(|agent| agent.name.as_str()).collect();
-                return Err(Error::new(
-                    ErrorKind::InvalidInput,
-                    format!("there is no agent `{name}`"),
-                )
-                .with_help(if known.is_empty() {
-                    format!("define it in {PATH}, or use --agent-command")
-                } else {
-                    format!("agents are: {}", known.join(", "))
-                }));
-            };
-            set_default(&mut agents, found.command, found.env);
-            None
-        }
-        (None, None) => environment.agent_command.as_ref(),
-    };
-    if let Some(line) = line {
-        set_default(&mut agents, words::split(line)?, engine.env.clone());
-    }
-    Ok(agents)
-}
-
-fn set_default(agents: &mut Vec<AgentEntry>, command: Vec<String>, env: Vec<String>) {
-    agents.retain(|agent| agent.name != DEFAULT_AGENT);
-    agents.push(AgentEntry {
-        name: DEFAULT_AGENT.to_owned(),
-        command,
-        env,
-    });
 }
 
 fn choose_gates(
@@ -367,7 +335,9 @@ fn uses_commands_of(config: &Config, agents: &[AgentEntry], gates: &Gates) -> bo
             .any(|gate| given.contains(gate)),
         Gates::None | Gates::Detected(_) => false,
     };
-    agent || gate
+    // An agent of the command line is given the file's servers.
+    let servers = config.mcp.is_some() && agents.iter().any(|agent| agent.preset.is_some());
+    agent || gate || servers
 }
 
 fn policy(config: Option<&Config>, parallel: Option<usize>) -> Policy {
@@ -380,6 +350,7 @@ fn policy(config: Option<&Config>, parallel: Option<usize>) -> Policy {
         policy.restart_max = config.restart_max.unwrap_or(policy.restart_max);
         policy.deadline_ms = config.timeout.map_or(policy.deadline_ms, millis);
         policy.idle_ms = config.idle_timeout.map_or(policy.idle_ms, millis);
+        policy.limit_wait_ms = config.limit_wait.map_or(policy.limit_wait_ms, millis);
     }
     policy.max_parallel = parallel.unwrap_or(policy.max_parallel);
     policy

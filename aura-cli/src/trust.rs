@@ -101,8 +101,8 @@ impl TrustStore {
 pub(crate) fn untrusted(config: &Config) -> Error {
     let list: Vec<String> = config
         .commands()
-        .iter()
-        .map(|(what, command)| format!("  {what}: {}", words::join(command)))
+        .into_iter()
+        .map(|(what, command)| format!("  {what}: {}", words::join(&command)))
         .collect();
     let path = config.path.display();
     Error::new(

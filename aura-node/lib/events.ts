@@ -40,6 +40,8 @@ interface AgentDefinition {
   name: string;
   digest: string;
   provider?: string;
+  /** What it said of itself when the run started, where it says so. */
+  version?: string;
 }
 
 interface GateDefinition {

@@ -341,5 +341,5 @@ export interface Report {
 
 /** Is everything here that a run needs? */
 export interface DoctorReport {
-  checks: { name: string; ok: boolean; detail: string; help?: string }[];
+  checks: { name: string; ok: boolean; detail: string; warning?: string; help?: string }[];
 }

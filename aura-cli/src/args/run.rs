@@ -63,7 +63,7 @@ impl From<Exhausted> for OnExhausted {
 /// Who works and who judges.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(crate) struct EngineFlags {
-    /// Agent of the configuration that does tasks which name none
+    /// Agent that does tasks which name none: one of the configuration, or copilot, claude, codex, gemini, opencode or aider
     #[arg(long, value_name = "NAME", conflicts_with = "agent_command")]
     pub(crate) agent: Option<String>,
     /// Program and arguments of the agent; it gets the prompt on standard input and edits the current directory

@@ -33,12 +33,17 @@ pub(super) async fn doctor(environment: &Environment, args: &DoctorArgs) -> Resu
         let mark = style.paint(tone, mark);
         let text = harmless(&format!("{}: {}", check.name, check.detail));
         output::line(format!("{mark} {text}"))?;
+        if let Some(warning) = &check.warning {
+            output::line(format!("     warning: {}", harmless(warning)))?;
+        }
         if let Some(help) = check.help.as_ref().filter(|_| !check.ok) {
             output::line(format!("     help: {}", harmless(help)))?;
         }
     }
     if settings.agents.is_empty() {
-        output::line("     no agent is configured; use --agent-command or the configuration")?;
+        output::line(
+            "     no agent is configured; use --agent, --agent-command or the configuration",
+        )?;
     }
     Ok(exit)
 }

@@ -1,6 +1,8 @@
 //! `aura run`: one line to done.
 
-use aura_core::{Error, ErrorKind, Orchestrator, Plan, Result, RunOptions, StoryId, StorySpec};
+use aura_core::{
+    Error, ErrorKind, Limits, Orchestrator, Plan, Result, RunOptions, StoryId, StorySpec,
+};
 
 use super::drive::{Ended, Landing, tell_end, to_the_end};
 use super::{detach, plan};
@@ -53,9 +55,14 @@ fn settings(environment: &Environment, args: &RunArgs) -> Result<Settings> {
 }
 
 /// Checks everything and creates the story. Nothing runs yet.
-pub(super) async fn begin(environment: &Environment, args: &RunArgs, plan: Plan) -> Result<Begun> {
+pub(super) async fn begin(
+    environment: &Environment,
+    args: &RunArgs,
+    mut plan: Plan,
+) -> Result<Begun> {
     let settings = settings(environment, args)?;
     let options = run_options(&settings, &args.run);
+    settings.route(&mut plan)?;
     settings.check_plan(&plan, &args.run)?;
     settings.preflight(&plan).await?;
     if args.run.land.merge && args.create.target.is_none() && place::is_detached(&settings.repo) {
@@ -95,11 +102,24 @@ pub(super) fn run_options(settings: &Settings, flags: &RunFlags) -> RunOptions {
         .tasks(flags.tasks.iter().map(String::as_str))
         .with_dependencies(flags.with_dependencies)
         .one_wave(flags.wave)
-        .limits(flags.limits.limits());
+        .limits(limits(settings.limits, flags.limits.limits()));
+    let options = settings
+        .fallbacks()
+        .fold(options, |options, (agent, other)| {
+            options.fallback(agent, other)
+        });
     match settings.parallel {
         Some(agents) => options.max_parallel(agents),
         None => options,
     }
+}
+
+/// Arguments win over the file, one by one.
+fn limits(mut file: Limits, given: Limits) -> Limits {
+    file.attempts = given.attempts.or(file.attempts);
+    file.tokens = given.tokens.or(file.tokens);
+    file.cost_usd = given.cost_usd.or(file.cost_usd);
+    file
 }
 
 /// What happens to its result.
@@ -115,7 +135,7 @@ pub(super) fn landing(flags: &LandFlags, engine: &EngineFlags) -> Landing {
 fn dry_run(plan: &Plan, settings: &Settings) -> Result<Exit> {
     output::line(plan_text(plan, Style::of_stdout(), |_| None))?;
     for agent in &settings.agents {
-        let text = format!("agent {}: {}", agent.name, words::join(&agent.command));
+        let text = format!("agent {}: {}", agent.name, words::join(&agent.shown()));
         output::line(harmless(&text))?;
     }
     let gates = settings.configured_gates();

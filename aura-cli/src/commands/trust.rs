@@ -48,7 +48,7 @@ pub(super) fn trust(environment: &Environment, args: &TrustArgs) -> Result<Exit>
         config.path.display()
     ))?;
     for (what, command) in config.commands() {
-        output::line(harmless(&format!("  {what}: {}", words::join(command))))?;
+        output::line(harmless(&format!("  {what}: {}", words::join(&command))))?;
     }
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 //!
 //! Every key is honoured or refused by name with its place; nothing is dropped silently.
 
+mod agents;
 mod reader;
 mod shape;
 mod tree;
@@ -12,7 +13,10 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aura_core::{Error, ErrorKind, FlakyPolicy, GateSchedule, OnExhausted, Problem, Result};
+use aura_core::agents::McpServers;
+use aura_core::{
+    Error, ErrorKind, FlakyPolicy, GateSchedule, Limits, OnExhausted, Problem, Result,
+};
 
 /// Where the file is, from the root of the repository.
 pub(crate) const PATH: &str = ".aura/agent-config.yaml";
@@ -21,7 +25,7 @@ pub(crate) const PATH: &str = ".aura/agent-config.yaml";
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// What the file says. What it does not say is absent, so that defaults stay with the library.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Config {
     /// The file.
     pub(crate) path: PathBuf,
@@ -35,6 +39,18 @@ pub(crate) struct Config {
     pub(crate) idle_timeout: Option<Duration>,
     /// What happens when a task is out of retries.
     pub(crate) on_exhausted: Option<OnExhausted>,
+    /// The model of agents that name none.
+    pub(crate) model: Option<String>,
+    /// Whether agents may do everything.
+    pub(crate) yolo: Option<bool>,
+    /// The servers that agents are given, where they are.
+    pub(crate) mcp: Option<McpServers>,
+    /// The commands of these servers, by name.
+    pub(crate) servers: Vec<(String, Vec<String>)>,
+    /// What a story may use up.
+    pub(crate) limits: Limits,
+    /// Longest wait for the end of a provider's limit.
+    pub(crate) limit_wait: Option<Duration>,
     /// In the order of the file.
     pub(crate) agents: Vec<AgentEntry>,
     /// In the order of the file; `None` where the file has no `gates`.
@@ -48,14 +64,39 @@ pub(crate) struct Config {
 }
 
 /// An agent that the file defines.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct AgentEntry {
     /// What tasks call it.
     pub(crate) name: String,
-    /// Program and arguments.
+    /// Program and arguments; empty for a preset.
     pub(crate) command: Vec<String>,
     /// Variables of the environment that it gets to see.
     pub(crate) env: Vec<String>,
+    /// The agent that it is, such as `copilot`.
+    pub(crate) preset: Option<String>,
+    /// Of a preset.
+    pub(crate) model: Option<String>,
+    /// The text that is put before every prompt of a preset.
+    pub(crate) role: Option<String>,
+    /// Patterns of the files of tasks that it does.
+    pub(crate) when: Vec<String>,
+    /// What is put before the program, with its arguments.
+    pub(crate) sandbox: Vec<String>,
+    /// Who stands in for it.
+    pub(crate) fallback: Option<String>,
+}
+
+impl AgentEntry {
+    /// What is run, for people.
+    pub(crate) fn shown(&self) -> Vec<String> {
+        let mut words = self.sandbox.clone();
+        words.extend(self.preset.clone());
+        words.extend(self.command.iter().cloned());
+        if let Some(model) = &self.model {
+            words.extend(["--model".to_owned(), model.clone()]);
+        }
+        words
+    }
 }
 
 /// A gate that the file defines.
@@ -120,16 +161,19 @@ impl Config {
     }
 
     /// The commands that the file wants to be run, each with what it is for.
-    pub(crate) fn commands(&self) -> Vec<(String, &[String])> {
+    pub(crate) fn commands(&self) -> Vec<(String, Vec<String>)> {
         let agents = self
             .agents
             .iter()
-            .map(|agent| (format!("agent {}", agent.name), agent.command.as_slice()));
+            .map(|agent| (format!("agent {}", agent.name), agent.shown()));
+        let servers = self.servers.iter();
+        let servers =
+            servers.map(|(name, command)| (format!("MCP server {name}"), command.clone()));
         let gates = self
             .gates
             .iter()
             .flatten()
-            .map(|gate| (format!("gate {}", gate.name), gate.command.as_slice()));
-        agents.chain(gates).collect()
+            .map(|gate| (format!("gate {}", gate.name), gate.command.clone()));
+        agents.chain(servers).chain(gates).collect()
     }
 }

@@ -143,7 +143,7 @@ impl Reader {
     pub(super) fn number(&mut self, node: &Node, what: &str, least: u64, most: u64) -> Option<u64> {
         match node.data {
             Data::Whole(value) if (least..=most).contains(&value) => Some(value),
-            Data::Whole(_) | Data::OtherNumber => {
+            Data::Whole(_) | Data::OtherNumber(_) => {
                 let message = format!("{what} is a whole number from {least} to {most}");
                 self.push(node.at, Problem::error("out_of_range", message));
                 None
@@ -153,6 +153,24 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// An amount of money above 0.
+    pub(super) fn dollars(&mut self, node: &Node, what: &str) -> Option<f64> {
+        let amount = match node.data {
+            Data::Whole(value) => value as f64,
+            Data::OtherNumber(value) => value,
+            _ => {
+                self.wrong(node, what, "a number");
+                return None;
+            }
+        };
+        if amount.is_finite() && amount > 0.0 {
+            return Some(amount);
+        }
+        let message = format!("{what} is an amount above 0");
+        self.push(node.at, Problem::error("out_of_range", message));
+        None
     }
 
     pub(super) fn seconds(&mut self, node: &Node, what: &str) -> Option<Duration> {

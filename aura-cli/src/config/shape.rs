@@ -7,7 +7,7 @@ use aura_core::{Error, ErrorKind, FlakyPolicy, GateSchedule, OnExhausted, Proble
 
 use super::reader::{Key, Reader, key, later};
 use super::tree::{self, Data, Node, Place};
-use super::{AgentEntry, Config, GateEntry};
+use super::{Config, GateEntry, agents};
 
 const TOP: &[Key] = &[
     key("dispatch"),
@@ -15,8 +15,8 @@ const TOP: &[Key] = &[
     key("gates"),
     key("retry"),
     key("workspace"),
-    later("limits"),
-    later("mcp"),
+    key("limits"),
+    key("mcp"),
     later("patterns"),
     later("notify"),
 ];
@@ -28,8 +28,8 @@ const DISPATCH: &[Key] = &[
     key("schedule"),
     key("isolation"),
     key("onExhausted"),
-    later("defaultMode"),
-    later("model"),
+    key("defaultMode"),
+    key("model"),
 ];
 
 const WORKSPACE: &[Key] = &[
@@ -40,14 +40,12 @@ const WORKSPACE: &[Key] = &[
     later("ports"),
 ];
 
-const AGENT: &[Key] = &[
-    key("backend"),
-    key("command"),
-    key("env"),
-    later("model"),
-    later("role"),
-    later("when"),
-    later("sandbox"),
+const LIMITS: &[Key] = &[
+    key("cost_usd"),
+    key("tokens"),
+    key("attempts"),
+    key("wait"),
+    later("heavy_gates"),
 ];
 
 const GATE: &[Key] = &[
@@ -85,7 +83,7 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config> {
         .all(|line| line.is_empty() || line.starts_with('#'));
     if !is_blank {
         match tree::parse(text) {
-            Ok(root) => top(&root, &mut config, &mut reader),
+            Ok(tree) => top(&tree, &mut config, &mut reader),
             Err(problem) => {
                 let at = (problem.line.unwrap_or(1), problem.column.unwrap_or(1));
                 reader.push(at, *problem);
@@ -108,7 +106,12 @@ fn top(root: &Node, config: &mut Config, reader: &mut Reader) {
     for (name, value) in reader.fields(root, "the configuration", TOP) {
         match name {
             "dispatch" => dispatch(value, config, reader),
-            "agents" => agents(value, config, reader),
+            "agents" => {
+                let root = config.path.ancestors().nth(2).map(Path::to_owned);
+                agents::agents(value, &root.unwrap_or_default(), config, reader);
+            }
+            "limits" => limits(value, config, reader),
+            "mcp" => agents::mcp(value, config, reader),
             "gates" => config.gates = Some(gates(value, reader)),
             "workspace" => {
                 for (_, value) in reader.fields(value, "`workspace`", WORKSPACE) {
@@ -141,6 +144,13 @@ fn dispatch(node: &Node, config: &mut Config, reader: &mut Reader) {
                     ],
                 );
             }
+            "defaultMode" => {
+                let modes = [("yolo", true), ("safe", false)];
+                config.yolo = reader.word(value, "`defaultMode`", &modes);
+            }
+            "model" => {
+                config.model = reader.text(value, "`model`").map(ToOwned::to_owned);
+            }
             "schedule" => only(value, "`schedule`", "waves", &["ready"], reader),
             _ => only(value, "`isolation`", "task", &["group", "story"], reader),
         }
@@ -165,42 +175,13 @@ fn only(node: &Node, what: &str, value: &str, later: &[&str], reader: &mut Reade
     }
 }
 
-fn agents(node: &Node, config: &mut Config, reader: &mut Reader) {
-    for entry in reader.entries(node, "`agents`") {
-        let what = format!("agent `{}`", entry.key);
-        let mut backend = None;
-        let mut command = None;
-        let mut env = Vec::new();
-        for (name, value) in reader.fields(&entry.value, &what, AGENT) {
-            match name {
-                "backend" => {
-                    backend = reader
-                        .text(value, &format!("the backend of {what}"))
-                        .map(|text| (text, value.at));
-                }
-                "env" => env = reader.variables(value, &format!("`env` of {what}")),
-                _ => command = reader.command(value, &format!("the command of {what}")),
-            }
-        }
-        if let Some((name, at)) = backend.filter(|(name, _)| *name != "command") {
-            let message =
-                format!("the backend `{name}` of {what} is not supported by this version");
-            let help = "use `backend: command` with a `command` that reads the prompt from its standard input";
-            reader.push(at, Problem::error("unsupported_value", message).help(help));
-            continue;
-        }
-        let has_command = matches!(&entry.value.data, Data::Map(fields) if fields.iter().any(|field| field.key == "command"));
-        match command {
-            Some(command) => config.agents.push(AgentEntry {
-                name: entry.key.clone(),
-                command,
-                env,
-            }),
-            None if !has_command => reader.push(
-                entry.at,
-                Problem::error("missing_key", format!("{what} has no `command`")),
-            ),
-            None => {}
+fn limits(node: &Node, config: &mut Config, reader: &mut Reader) {
+    for (name, value) in reader.fields(node, "`limits`", LIMITS) {
+        match name {
+            "cost_usd" => config.limits.cost_usd = reader.dollars(value, "`cost_usd`"),
+            "tokens" => config.limits.tokens = reader.number(value, "`tokens`", 1, u64::MAX),
+            "attempts" => config.limits.attempts = reader.number(value, "`attempts`", 1, u64::MAX),
+            _ => config.limit_wait = reader.seconds(value, "`wait`"),
         }
     }
 }

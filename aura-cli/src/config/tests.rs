@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use aura_core::agents::{McpServer, McpServers};
 use aura_core::{ErrorKind, FlakyPolicy, GateSchedule, OnExhausted};
 
 use super::{AgentEntry, Config, GateEntry};
@@ -60,11 +61,12 @@ workspace: { root: ../app-worktrees }
                 name: "default".into(),
                 command: words(&["my-agent", "--fast", "2"]),
                 env: words(&["MY_KEY", "MY_OTHER_*"]),
+                ..AgentEntry::default()
             },
             AgentEntry {
                 name: "other".into(),
                 command: words(&["a b", ""]),
-                env: Vec::new(),
+                ..AgentEntry::default()
             },
         ]
     );
@@ -105,6 +107,64 @@ workspace: { root: ../app-worktrees }
 }
 
 #[test]
+fn real_agents_their_servers_and_limits_are_read() {
+    let temp = tempfile::tempdir().expect("a directory");
+    let root = temp.path();
+    std::fs::create_dir_all(root.join(".aura")).expect("a directory");
+    std::fs::write(root.join("reviewer.md"), "You review.\n").expect("a file");
+    let text = "\
+dispatch: { defaultMode: safe, model: claude-sonnet }
+agents:
+  default: { backend: copilot, model: claude-opus-4.5, fallback: reviewer }
+  reviewer: { backend: claude, role: reviewer.md, when: ['**/*.py'], sandbox: [bwrap, --x] }
+limits: { cost_usd: 2.5, tokens: 5000000, attempts: 200, wait: 60 }
+mcp:
+  enabled: true
+  server: aura
+  servers: { aura: { command: aura-mcp, args: [--x], env: { A: b } }, other: { command: y } }
+  tools: [find]
+";
+    let path = root.join(super::PATH);
+    let config = Config::parse(text, &path).expect("a good configuration");
+    assert_eq!(
+        (config.yolo, config.model.as_deref()),
+        (Some(false), Some("claude-sonnet"))
+    );
+    let limits = aura_core::Limits::default();
+    let limits = limits.cost_usd(2.5).tokens(5_000_000).attempts(200);
+    assert_eq!(
+        (config.limits, config.limit_wait),
+        (limits, Some(Duration::from_secs(60)))
+    );
+    let [default, reviewer] = &config.agents[..] else {
+        panic!("{:?}", config.agents)
+    };
+    assert_eq!(default.preset.as_deref(), Some("copilot"));
+    assert_eq!(default.fallback.as_deref(), Some("reviewer"));
+    assert_eq!(reviewer.role.as_deref(), Some("You review.\n"));
+    assert_eq!(reviewer.when, ["**/*.py"]);
+    let shown: Vec<String> = config
+        .commands()
+        .into_iter()
+        .map(|(what, command)| format!("{what}: {}", command.join(" ")))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "agent default: copilot --model claude-opus-4.5",
+            "agent reviewer: bwrap --x claude",
+            "MCP server aura: aura-mcp --x",
+        ]
+    );
+    let server = McpServer::new("aura-mcp").args(["--x"]).env("A", "b");
+    let expected = McpServers::new().server("aura", server).tools(["find"]);
+    assert_eq!(config.mcp, Some(expected));
+    let off = text.replace("enabled: true", "enabled: false");
+    let config = Config::parse(&off, &path).expect("a good configuration");
+    assert!(config.mcp.is_none() && config.servers.is_empty());
+}
+
+#[test]
 fn a_file_that_says_nothing_is_good() {
     for text in ["", "# nothing yet\n", "\n\n", "dispatch:\n", "agents: {}\n"] {
         let config = parse(text).expect(text);
@@ -132,17 +192,44 @@ fn every_problem_has_its_place() {
         ("dispatch: { schedule: ready }", &["unsupported_value 1:23"]),
         ("dispatch: { isolation: tasks }", &["unknown_value 1:24"]),
         (
-            "dispatch: { defaultMode: yolo, model: x }",
-            &["unsupported_key 1:13", "unsupported_key 1:32"],
+            "dispatch: { defaultMode: brave, model: [] }",
+            &["unknown_value 1:26", "wrong_type 1:40"],
         ),
         (
-            "limits: { cost_usd: 20 }\nmcp: {}\n",
-            &["unsupported_key 1:1", "unsupported_key 2:1"],
+            "limits: { cost_usd: 0, tokens: 0, heavy_gates: 1, wait: x }\n",
+            &[
+                "out_of_range 1:21",
+                "out_of_range 1:32",
+                "unsupported_key 1:35",
+                "wrong_type 1:57",
+            ],
         ),
         (
-            "agents: { a: { backend: copilot } }",
-            &["unsupported_value 1:25"],
+            "mcp: { enabled: true, server: b, servers: { a: { command: x } } }",
+            &["unknown_server 1:31"],
         ),
+        ("mcp: { enabled: true }", &["missing_key 1:6"]),
+        (
+            "mcp: { servers: { a: { args: [x] } }, tools: x }",
+            &["missing_key 1:19", "wrong_type 1:46"],
+        ),
+        (
+            "agents: { a: { backend: claude, role: no/such.md, when: ['[a'], fallback: b } }",
+            &["bad_pattern 1:58", "unreadable 1:39"],
+        ),
+        (
+            "agents: { a: { backend: claude, fallback: b } }",
+            &["unknown_agent 1:43"],
+        ),
+        (
+            "agents: { a: { backend: claude, command: [x] } }",
+            &["conflict 1:25"],
+        ),
+        (
+            "agents: { a: { command: [x], model: m } }",
+            &["unsupported_key 1:37"],
+        ),
+        ("agents: { a: { backend: clyde } }", &["unknown_value 1:25"]),
         ("agents: { a: { backend: command } }", &["missing_key 1:11"]),
         (
             "agents:\n  a: { command: my-agent -x }\n",

@@ -21,8 +21,8 @@ pub(super) enum Data {
     Null,
     Bool(bool),
     Whole(u64),
-    /// A number that no setting can have: negative, or with a fraction.
-    OtherNumber,
+    /// A number that is negative or has a fraction.
+    OtherNumber(f64),
     Text(String),
     List(Vec<Node>),
     Map(Vec<Entry>),
@@ -42,7 +42,7 @@ impl Data {
         match self {
             Self::Null => "nothing",
             Self::Bool(_) => "true or false",
-            Self::Whole(_) | Self::OtherNumber => "a number",
+            Self::Whole(_) | Self::OtherNumber(_) => "a number",
             Self::Text(_) => "a text",
             Self::List(_) => "a list",
             Self::Map(_) => "a mapping",
@@ -98,15 +98,15 @@ impl<'de> Visitor<'de> for DataVisitor {
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Data, E> {
-        Ok(u64::try_from(value).map_or(Data::OtherNumber, Data::Whole))
+        Ok(u64::try_from(value).map_or(Data::OtherNumber(value as f64), Data::Whole))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Data, E> {
         Ok(Data::Whole(value))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Data, E> {
-        Ok(Data::OtherNumber)
+    fn visit_f64<E>(self, value: f64) -> Result<Data, E> {
+        Ok(Data::OtherNumber(value))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Data, E> {

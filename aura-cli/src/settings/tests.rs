@@ -152,6 +152,8 @@ fn a_landing_needs_a_judge() {
         gates,
         policy: Policy::default(),
         parallel: None,
+        shared: Shared::default(),
+        limits: Limits::default(),
     };
     let mut optional = parse_gate("lint=lint").expect("a gate");
     optional.required = false;
@@ -187,7 +189,7 @@ fn variables_go_to_who_was_named_with_them() {
     };
     let quiet = Environment::default();
     let given = flags(Some("x"), &["t=true"], &["A_KEY", "B_*"]);
-    assert!(check_env(&given, &quiet).is_ok());
+    assert!(check_env(&given, &quiet, None).is_ok());
     let agents = choose_agents(&given, &quiet, Some(&config())).expect("agents");
     let seen = |name: &str| {
         agents
@@ -206,7 +208,64 @@ fn variables_go_to_who_was_named_with_them() {
         (Some("x"), ""),
         (Some("x"), "A*B"),
     ] {
-        let error = check_env(&flags(agent, &[], &[name]), &quiet).expect_err(name);
+        let error = check_env(&flags(agent, &[], &[name]), &quiet, None).expect_err(name);
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{name}");
     }
+}
+
+#[test]
+fn tasks_go_to_the_agent_that_is_there_for_their_files() {
+    let text = "agents: { default: { command: [x] }, py: { backend: codex, when: ['**/*.py', 'tools/**'] }, all: { command: [y], when: ['**'] } }";
+    let config = Config::parse(text, Path::new("agent-config.yaml")).expect("a good file");
+    let agents = choose_agents(
+        &EngineFlags::default(),
+        &Environment::default(),
+        Some(&config),
+    );
+    let settings = Settings {
+        repo: ".".into(),
+        workspace_root: None,
+        agents: agents.expect("agents"),
+        gates: Gates::None,
+        policy: Policy::default(),
+        parallel: None,
+        shared: Shared::default(),
+        limits: Limits::default(),
+    };
+    let plan = "title: t\ntasks:\n\
+        - { id: a, title: a, files: [src/a.py] }\n\
+        - { id: b, title: b, files: [docs/b.md, tools/x] }\n\
+        - { id: c, title: c, files: [c.rs] }\n\
+        - { id: d, title: d, files: [d.py], agent: default }\n\
+        - { id: e, title: e }\n";
+    let mut plan = Plan::parse(plan, "plan.yaml").expect("a good plan");
+    settings.route(&mut plan).expect("routed");
+    let agents: Vec<Option<&str>> = plan
+        .tasks
+        .iter()
+        .map(|task| task.agent.as_deref())
+        .collect();
+    assert_eq!(
+        agents,
+        [Some("py"), Some("py"), Some("all"), Some("default"), None]
+    );
+}
+
+#[test]
+fn a_preset_needs_no_definition_and_a_configured_agent_of_its_name_wins() {
+    let flags = EngineFlags {
+        agent: Some("copilot".to_owned()),
+        ..EngineFlags::default()
+    };
+    let quiet = Environment::default();
+    let agents = choose_agents(&flags, &quiet, None).expect("agents");
+    assert_eq!(
+        (agents[0].name.as_str(), agents[0].preset.as_deref()),
+        ("default", Some("copilot"))
+    );
+    let text = "agents: { copilot: { command: [mine], when: ['**'] } }";
+    let config = Config::parse(text, Path::new("agent-config.yaml")).expect("a good file");
+    let agents = choose_agents(&flags, &quiet, Some(&config)).expect("agents");
+    assert_eq!(default_of(&agents), ["mine"]);
+    assert!(agents[1].when.is_empty() && !agents[0].when.is_empty());
 }

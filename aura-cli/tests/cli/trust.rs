@@ -44,14 +44,14 @@ fn a_bad_configuration_is_shown_with_its_line() {
     let (plan, agent) = (world.plan(TWO), world.agent());
     world.write(
         FILE,
-        "dispatch:\n  maxParalel: 3\nlimits: { cost_usd: 5 }\n",
+        "dispatch:\n  maxParalel: 3\nlimits: { cost_usd: 0 }\n",
     );
     let said = world.expect(2, &["run", &plan, "--agent-command", &agent, "--no-gates"]);
     for part in [
         "agent-config.yaml:2:3",
         "2 |   maxParalel: 3\n  |   ^",
         "`maxParallel`",
-        ":3:1",
+        ":3:21",
         "2 errors",
     ] {
         assert!(said.err.contains(part), "{part}: {}", said.err);

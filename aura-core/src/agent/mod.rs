@@ -18,10 +18,8 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-pub use signal::AgentSignal;
-
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{FailureClass, StoryId, StoryTask, Usage};
+use crate::model::{FailureClass, StoryId, StoryTask, ToolState, Usage};
 use crate::prompt::Redactor;
 
 /// Everything an agent is given for one attempt.
@@ -67,6 +65,41 @@ pub struct ProcessMark {
     pub boot_id: String,
     /// Environment marker of the process and of everything it starts.
     pub marker: String,
+}
+
+/// What an agent tells while it works, for whoever watches. It decides nothing: an agent's result does.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum AgentSignal {
+    /// A line of output that says nothing more.
+    Line(String),
+    /// Something the model wrote.
+    Text(String),
+    /// A tool began or ended.
+    Tool {
+        /// As the agent calls it.
+        name: String,
+        /// What it is about, on one line; may be empty.
+        detail: String,
+        /// Where the call stands.
+        state: ToolState,
+    },
+    /// A file that the agent says it changed.
+    File {
+        /// As the agent spells it.
+        path: String,
+    },
+    /// The agent asks its provider again.
+    Retry {
+        /// The number of this try, where the agent tells it.
+        attempt: Option<u32>,
+        /// What went wrong.
+        why: String,
+    },
+    /// What the start has used so far.
+    Usage(Usage),
+    /// Something a person should know.
+    Warning(String),
 }
 
 /// How an agent reaches the engine while it works.

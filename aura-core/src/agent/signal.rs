@@ -1,46 +1,12 @@
-//! What an agent tells while it works.
+//! What an agent tells while it works, made safe to pass on.
 
-use crate::model::{Progress, TaskId, ToolState, Usage};
+use super::AgentSignal;
+use crate::model::{Progress, TaskId};
 use crate::prompt::Redactor;
 use crate::text;
 
 /// Bytes of one text that are passed on.
 const TEXT_LIMIT: usize = 16 * 1024;
-
-/// What an agent tells while it works, for whoever watches. It decides nothing: an agent's result does.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum AgentSignal {
-    /// A line of output that says nothing more.
-    Line(String),
-    /// Something the model wrote.
-    Text(String),
-    /// A tool began or ended.
-    Tool {
-        /// As the agent calls it.
-        name: String,
-        /// What it is about, on one line; may be empty.
-        detail: String,
-        /// Where the call stands.
-        state: ToolState,
-    },
-    /// A file that the agent says it changed.
-    File {
-        /// As the agent spells it.
-        path: String,
-    },
-    /// The agent asks its provider again.
-    Retry {
-        /// The number of this try, where the agent tells it.
-        attempt: Option<u32>,
-        /// What went wrong.
-        why: String,
-    },
-    /// What the start has used so far.
-    Usage(Usage),
-    /// Something a person should know.
-    Warning(String),
-}
 
 impl AgentSignal {
     /// Every text in it without control sequences and without secrets, then cut: half a secret is not recognised.

@@ -116,6 +116,9 @@ pub struct AgentDefinition {
     /// Whose limits hold for it; its own where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// As it said itself when the run began. Another one in a later run is told and refuses nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }
 
 /// What a story may use up, over all of its runs together; no limit where absent.

@@ -1,10 +1,13 @@
 //! Is everything here that a run needs?
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::Orchestrator;
+use crate::agent::{AgentBackend, AgentProbe, Login};
+use crate::agents::CliAgent;
 use crate::engine::blocking;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -17,6 +20,9 @@ pub struct DoctorCheck {
     pub ok: bool,
     /// What was found.
     pub detail: String,
+    /// What may make trouble, although a run could start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
     /// What to do when it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
@@ -37,6 +43,52 @@ impl DoctorReport {
 }
 
 impl Orchestrator {
+    /// One line for each agent that is configured, and for each that is there to be configured.
+    async fn agent_checks(&self) -> Vec<DoctorCheck> {
+        let mut looks = tokio::task::JoinSet::new();
+        for (name, agent) in &self.shop.agents {
+            let (name, agent) = (format!("agent `{name}`"), Arc::clone(agent));
+            looks.spawn(async move {
+                let found = agent.preflight().await;
+                let probe = if found.is_ok() {
+                    agent.probe().await
+                } else {
+                    None
+                };
+                let kind = probe.as_ref().map(|probe| probe.name.clone());
+                let told = probe.as_ref().map(describe);
+                let (detail, warning) = told.unwrap_or(("can be started".to_owned(), None));
+                let mut check = check(&name, found.map(|()| detail));
+                check.warning = warning;
+                (kind, check)
+            });
+        }
+        let mut configured = looks.join_all().await;
+        configured.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
+        let mut others = tokio::task::JoinSet::new();
+        for name in CliAgent::names() {
+            let is_known = |(kind, _): &(Option<String>, _)| kind.as_deref() == Some(name);
+            if let (false, Some(agent)) = (configured.iter().any(is_known), CliAgent::named(name)) {
+                others.spawn(async move { agent.probe().await });
+            }
+        }
+        let mut found: Vec<_> = others.join_all().await.into_iter().flatten().collect();
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        let found = found.iter().map(|probe| {
+            let (detail, warning) = describe(probe);
+            let name = format!("agent {} (found, not configured)", probe.name);
+            let mut check = check(&name, Ok(detail));
+            check.warning = warning;
+            check
+        });
+        let checks: Vec<DoctorCheck> = found.collect();
+        configured
+            .into_iter()
+            .map(|(_, check)| check)
+            .chain(checks)
+            .collect()
+    }
+
     /// Looks at everything that a run needs and changes nothing.
     pub async fn doctor(&self) -> DoctorReport {
         let shop = self.shop.clone();
@@ -74,7 +126,8 @@ impl Orchestrator {
             check("disk", disks),
             check("process containment", containment),
         ];
-        checks.extend(self.programs().await);
+        checks.extend(self.agent_checks().await);
+        checks.extend(self.gate_checks().await);
         let gates: Vec<String> = self
             .shop
             .gate_definitions()
@@ -89,6 +142,7 @@ impl Orchestrator {
             } else {
                 gates.join(", ")
             },
+            warning: None,
             help: gates
                 .is_empty()
                 .then(|| "configure a gate; without one nothing may land".to_owned()),
@@ -96,16 +150,8 @@ impl Orchestrator {
         DoctorReport { checks }
     }
 
-    /// Whether agents and gates can be started.
-    async fn programs(&self) -> Vec<DoctorCheck> {
+    async fn gate_checks(&self) -> Vec<DoctorCheck> {
         let mut checks = Vec::new();
-        for (name, agent) in &self.shop.agents {
-            let found = agent
-                .preflight()
-                .await
-                .map(|()| "can be started".to_owned());
-            checks.push(check(&format!("agent `{name}`"), found));
-        }
         for gate in &self.shop.gates {
             let found = gate.gate().preflight().await;
             let found = found.map(|()| "can be started".to_owned());
@@ -137,18 +183,34 @@ fn free_space(places: &[&Path]) -> Result<String> {
     Ok(told.join(", "))
 }
 
+/// What was found out about an agent that can be started.
+fn describe(probe: &AgentProbe) -> (String, Option<String>) {
+    let version = probe.version.as_deref().unwrap_or("of an unknown version");
+    let path = probe.native.as_ref().unwrap_or(&probe.path).display();
+    let login = match probe.login {
+        Login::Yes => "logged in",
+        Login::No => "not logged in",
+        Login::Unknown => "perhaps logged in",
+    };
+    let detail = format!("{} {version} at {path}, {login}", probe.name);
+    let warning = Some(&probe.detail).filter(|detail| !detail.is_empty());
+    (detail, warning.cloned())
+}
+
 fn check(name: &str, found: Result<String>) -> DoctorCheck {
     match found {
         Ok(detail) => DoctorCheck {
             name: name.to_owned(),
             ok: true,
             detail,
+            warning: None,
             help: None,
         },
         Err(error) => DoctorCheck {
             name: name.to_owned(),
             ok: false,
             detail: error.to_string(),
+            warning: None,
             help: error.help().map(ToOwned::to_owned),
         },
     }

@@ -1,6 +1,6 @@
 //! Runs and landings: checked whole before anything starts, then handed to the dispatcher.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::{broadcast, mpsc, watch};
@@ -37,17 +37,19 @@ impl Orchestrator {
         }
         let mut notes: Vec<String> = ignored(&state, &options).into_iter().collect();
         let options = self.check_run(&state, options)?;
-        self.check_agents(&state, &options).await?;
+        let used = self.check_agents(&state, &options).await?;
         self.check_gates(&state, options.accept_config)?;
         self.preflight_gates().await?;
         if state.run.is_none() {
             notes.extend(self.submodules(&state).await?);
         }
+        let versions = self.versions(used).await;
+        notes.extend(changed_versions(&events, &versions));
         let first = if state.run.is_some() {
             EventKind::RunResumed {}
         } else {
             EventKind::RunStarted {
-                agents: self.agent_definitions(),
+                agents: self.agent_definitions(&versions),
                 gates: self.shop.gate_definitions(),
                 fingerprint: self.run_fingerprint(&state, options.accept_repo_changes)?,
                 options: Box::new(options.clone()),
@@ -261,7 +263,19 @@ impl Orchestrator {
         ))
     }
 
-    fn agent_definitions(&self) -> Vec<AgentDefinition> {
+    /// What the agents of those names say of themselves; nothing for one that says nothing.
+    async fn versions(&self, names: BTreeSet<String>) -> BTreeMap<String, String> {
+        let mut probes = tokio::task::JoinSet::new();
+        for name in names {
+            let Some(agent) = self.shop.agents.get(&name).map(Arc::clone) else {
+                continue;
+            };
+            probes.spawn(async move { Some((name, agent.probe().await?.version?)) });
+        }
+        probes.join_all().await.into_iter().flatten().collect()
+    }
+
+    fn agent_definitions(&self, versions: &BTreeMap<String, String>) -> Vec<AgentDefinition> {
         self.shop
             .agents
             .iter()
@@ -269,6 +283,7 @@ impl Orchestrator {
                 name: name.clone(),
                 digest: agent.digest(),
                 provider: agent.provider(),
+                version: versions.get(name).cloned(),
             })
             .collect()
     }
@@ -337,7 +352,8 @@ impl Orchestrator {
         Ok(options)
     }
 
-    async fn check_agents(&self, state: &State, options: &RunOptions) -> Result<()> {
+    /// The names of the agents that the run may need.
+    async fn check_agents(&self, state: &State, options: &RunOptions) -> Result<BTreeSet<String>> {
         let accept = options.accept_config;
         // A run that was interrupted goes on with the options it was started with.
         let fallback = match &state.run {
@@ -363,7 +379,7 @@ impl Orchestrator {
                 next.extend(fallback.get(name).map(String::as_str));
             }
         }
-        for name in names {
+        for &name in &names {
             let agent = self.shop.agent(name)?;
             let recorded = state.agents.get(name);
             if recorded.is_some_and(|digest| *digest != agent.digest()) && !accept {
@@ -375,7 +391,7 @@ impl Orchestrator {
             }
             agent.preflight().await?;
         }
-        Ok(())
+        Ok(names.into_iter().map(ToOwned::to_owned).collect())
     }
 
     /// Refuses when a gate that stands in the way of a result is not what it was in the earlier run. A run that was interrupted
@@ -503,6 +519,24 @@ fn open_intents(state: &State, events: &[Event]) -> Vec<Event> {
         .filter_map(|intent| {
             let recorded = |event: &&Event| event.kind == intent.kind && event.task == intent.task;
             events.iter().rev().find(recorded).cloned()
+        })
+        .collect()
+}
+
+/// Agents that are of another version than when a run of the story last began.
+fn changed_versions(events: &[Event], versions: &BTreeMap<String, String>) -> Vec<String> {
+    let last = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::RunStarted { agents, .. } => Some(agents),
+        _ => None,
+    });
+    let agents = last.into_iter().flatten();
+    agents
+        .filter_map(|agent| {
+            let (before, now) = (agent.version.as_ref()?, versions.get(&agent.name)?);
+            let name = &agent.name;
+            (before != now).then(|| {
+                format!("agent `{name}` is version {now} now; it was {before} in the earlier run")
+            })
         })
         .collect()
 }

@@ -264,6 +264,7 @@ class AgentDefinition(TypedDict):
     name: str
     digest: str
     provider: NotRequired[str]
+    version: NotRequired[str]
 
 
 class GateDefinition(TypedDict):
@@ -419,6 +420,7 @@ class DoctorCheck(TypedDict):
     name: str
     ok: bool
     detail: str
+    warning: NotRequired[str]
     help: NotRequired[str]
 
 

@@ -11,7 +11,7 @@ use crate::settings::Settings;
 
 /// Creates a story and prints where it is.
 pub(super) async fn create(environment: &Environment, args: &CreateArgs) -> Result<Exit> {
-    let plan = plan::read(&args.source)?;
+    let mut plan = plan::read(&args.source)?;
     plan::warn(&plan);
     // Nothing runs, so nothing has to be trusted.
     let engine = EngineFlags {
@@ -19,6 +19,7 @@ pub(super) async fn create(environment: &Environment, args: &CreateArgs) -> Resu
         ..EngineFlags::default()
     };
     let settings = Settings::read(environment, &args.place, &engine, None)?;
+    settings.route(&mut plan)?;
     let aura = settings.builder().open().await?;
     let mut spec = StorySpec::from_plan(plan).policy(settings.policy_for(&args.create));
     if let Some(target) = &args.create.target {

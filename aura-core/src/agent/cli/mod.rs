@@ -108,6 +108,11 @@ impl CliAgent {
         PRESETS.iter().map(|preset| preset.name)
     }
 
+    /// Whether it can use MCP servers.
+    pub const fn takes_mcp(&self) -> bool {
+        self.preset.has_mcp
+    }
+
     /// The model, as the agent spells it; its own default where absent.
     #[must_use]
     pub fn model(mut self, model: impl Into<String>) -> Self {

@@ -176,11 +176,13 @@ fn story_samples() -> Vec<EventKind> {
                     name: "default".into(),
                     digest: "d".into(),
                     provider: None,
+                    version: None,
                 },
                 AgentDefinition {
                     name: "other".into(),
                     digest: "e".into(),
                     provider: Some("theirs".into()),
+                    version: Some("1.0.2".into()),
                 },
             ],
             gates: vec![gate()],

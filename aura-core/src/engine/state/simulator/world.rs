@@ -306,6 +306,7 @@ impl World {
             name: name.to_owned(),
             digest: String::new(),
             provider: provider.map(ToOwned::to_owned),
+            version: None,
         };
         AGENTS.map(definition).into()
     }

@@ -115,6 +115,7 @@ impl<S: FnMut(&Start) -> End> Stage<S> {
             name: (*name).to_owned(),
             digest: String::new(),
             provider: provider.map(ToOwned::to_owned),
+            version: None,
         };
         let mut stage = Self {
             state: State::default(),

@@ -1,0 +1,163 @@
+//! How starts end: by recorded streams, by exit codes, by being stopped.
+
+use super::*;
+
+#[tokio::test]
+async fn every_recorded_end_has_its_class() {
+    use FailureClass::{Auth, Config, Exit, Incomplete, RateLimited, Stalled};
+    let place = Place::new();
+    for (stream, code, expected) in [
+        ("copilot-ok.jsonl", 0, None),
+        ("copilot-denied.jsonl", 0, Some(Config)),
+        ("copilot-cut.jsonl", 1, Some(Exit)),
+        ("copilot-auth.jsonl", 1, Some(Auth)),
+        ("copilot-rate.jsonl", 1, Some(RateLimited)),
+        ("copilot-refused.jsonl", 1, Some(Config)),
+        ("claude-ok.jsonl", 0, None),
+        ("claude-ok.jsonl", 1, Some(Exit)),
+        ("claude-denied.jsonl", 0, Some(Config)),
+        ("claude-cut.jsonl", 0, Some(Incomplete)),
+        ("claude-auth.jsonl", 1, Some(Auth)),
+        ("claude-rate.jsonl", 1, Some(RateLimited)),
+        ("codex-ok.jsonl", 0, None),
+        ("codex-cut.jsonl", 1, Some(Exit)),
+        ("codex-auth.jsonl", 1, Some(Auth)),
+        ("gemini-ok.jsonl", 0, None),
+        ("gemini-cut.jsonl", 0, Some(Incomplete)),
+        ("gemini-auth.jsonl", 145, Some(Auth)),
+        ("opencode-ok.jsonl", 0, None),
+        ("opencode-ok.jsonl", 1, Some(Exit)),
+        ("opencode-cut.jsonl", 0, Some(Stalled)),
+        ("opencode-rate.jsonl", 1, Some(RateLimited)),
+        ("aider-ok.txt", 0, None),
+        ("aider-auth.txt", 0, Some(Auth)),
+        ("aider-rate.txt", 0, Some(RateLimited)),
+    ] {
+        let name = stream.split('-').next().unwrap();
+        let program = place.prints(stream, &format!("cat >/dev/null; exit {code}"));
+        let (result, signals) = place.run(agent(name).program(program)).await;
+        assert_eq!(class(&result), expected, "{stream} {code}: {result:?}");
+        let is_text = name == "aider";
+        assert_eq!(result.session.is_some(), !is_text, "{stream}: {result:?}");
+        assert!(!signals.is_empty(), "{stream}: {result:?}");
+        if expected.is_none() && !is_text {
+            assert_eq!(result.output, "Done: scripted answer.", "{stream}");
+        }
+    }
+    assert!(!place.folder.path().join("logs/a-1-1.files").exists());
+}
+
+#[tokio::test]
+async fn an_end_that_no_event_explains_has_its_class() {
+    use FailureClass::{Auth, Config, Exit, Incomplete, Killed, RateLimited};
+    let place = Place::new();
+    for (name, code, expected) in [
+        ("copilot", "exit 0", Some(Incomplete)),
+        (
+            "claude",
+            "echo '{\"type\":\"assistant\"'; exit 0",
+            Some(Incomplete),
+        ),
+        (
+            "copilot",
+            "echo 'Error: No authentication information found.' >&2; exit 1",
+            Some(Auth),
+        ),
+        (
+            "claude",
+            "echo 'API Error: 529 Overloaded' >&2; exit 1",
+            Some(Exit),
+        ),
+        (
+            "codex",
+            "echo 'error: unexpected argument' >&2; exit 2",
+            Some(Exit),
+        ),
+        (
+            "codex",
+            "echo 'The model `x` does not exist' >&2; exit 1",
+            Some(Config),
+        ),
+        ("gemini", "exit 41", Some(Auth)),
+        ("gemini", "exit 145", Some(Auth)),
+        ("gemini", "exit 173", Some(RateLimited)),
+        ("gemini", "exit 144", Some(Config)),
+        ("gemini", "exit 244", Some(Exit)),
+        ("codex", "exit 101", Some(Exit)),
+        ("opencode", "kill -KILL $$", Some(Killed)),
+    ] {
+        let program = place.program("agent", &format!("cat >/dev/null\n{code}"));
+        let (result, _) = place.run(agent(name).program(program)).await;
+        assert_eq!(class(&result), expected, "{name} {code}: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_good_end_after_being_stopped_is_none() {
+    let place = Place::new();
+    let wait = "trap 'exit 0' INT TERM; while :; do sleep 0.05; done";
+    let program = place.prints("copilot-ok.jsonl", wait);
+    let request = AgentRequest {
+        idle: Duration::from_millis(700),
+        ..place.request()
+    };
+    let (result, _) = place
+        .run_with(agent("copilot").program(program), request)
+        .await;
+    assert_eq!(class(&result), Some(FailureClass::Stalled), "{result:?}");
+    // One that waits for its provider in silence is not at fault.
+    let retry = "head -n 8; printf x >/dev/null";
+    let program = place.prints("copilot-rate.jsonl", &format!("{retry}; {wait}"));
+    let request = AgentRequest {
+        idle: Duration::from_millis(700),
+        ..place.request()
+    };
+    let (result, _) = place
+        .run_with(agent("copilot").program(program), request)
+        .await;
+    assert_eq!(
+        class(&result),
+        Some(FailureClass::RateLimited),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn who_only_asks_again_or_goes_in_circles_is_stopped() {
+    let place = Place::new();
+    let retry = r#"{"type":"system","subtype":"api_retry","attempt":1,"retry_delay_ms":1,"error_status":500,"error":"server_error"}"#;
+    let code = format!("while :; do echo '{retry}'; sleep 0.05; done");
+    let program = place.program("agent", &code);
+    let request = || AgentRequest {
+        idle: Duration::from_millis(500),
+        ..place.request()
+    };
+    let (result, _) = place
+        .run_with(agent("claude").program(program), request())
+        .await;
+    let failure = result.failure.unwrap();
+    assert_eq!(failure.class, FailureClass::Stalled);
+    assert!(
+        failure.summary.contains("asked its provider again"),
+        "{}",
+        failure.summary
+    );
+    let code = code
+        .replace("500", "429")
+        .replace("server_error", "rate_limit");
+    let program = place.program("agent", &code);
+    let (result, _) = place
+        .run_with(agent("claude").program(program), request())
+        .await;
+    assert_eq!(class(&result), Some(FailureClass::RateLimited));
+    let call = r#"{"type":"tool.execution_start","data":{"toolCallId":"1","toolName":"bash","arguments":{"command":"ls"}}}"#;
+    let program = place.program("agent", &format!("while :; do echo '{call}'; done"));
+    let (result, _) = place.run(agent("copilot").program(program)).await;
+    let failure = result.failure.unwrap();
+    assert_eq!(failure.class, FailureClass::Stalled);
+    assert!(
+        failure.summary.contains("same arguments"),
+        "{}",
+        failure.summary
+    );
+}
