@@ -205,8 +205,8 @@ pub(crate) fn mask(redactor: &Redactor) -> host::Mask {
 }
 
 /// The end of what a job in another language answered, for people.
-pub(crate) fn told_end(text: &str, redactor: &Redactor) -> String {
-    text::tail(&redactor.clean(text), OUTPUT_LIMIT).to_owned()
+pub(crate) fn told_end(text: &str, limit: usize, redactor: &Redactor) -> String {
+    text::tail(&redactor.clean(text), limit).to_owned()
 }
 
 /// Its last line.

@@ -71,6 +71,8 @@ export interface AgentRequest {
   readonly attempt: number;
   /** The rendered prompt, evidence of the previous try included. */
   readonly prompt: string;
+  /** It is asked, not set to work: the answer is what counts, and what it changes is thrown away. */
+  readonly read_only: boolean;
   /** The directory to work in. */
   readonly workspace: string;
   /** Variables for programs that it starts. */

@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::ending::{
-    check_workspace, cut_proposal, exited, failed, lost, mark, not_started, stopped, survived,
+    check_workspace, cut_proposal, exited, failed, lost, mark, not_started, output_limit, stopped,
+    survived, tail_limit,
 };
 use super::{AgentBackend, AgentContext, AgentRequest, AgentResult};
 use crate::error::Result;
 use crate::model::FailureClass;
 use crate::process::{self, DEFAULT_LOG_LIMIT, Finished};
-use crate::program::{self, OUTPUT_LIMIT, Program, WAITING_LINES, configurable, pass_on};
+use crate::program::{self, Program, WAITING_LINES, configurable, pass_on};
 use crate::prompt::Redactor;
 use crate::text;
 
@@ -58,6 +59,7 @@ impl AgentBackend for CommandAgent {
             .deadline(Some(request.deadline))
             .idle(Some(request.idle))
             .grace(request.grace)
+            .tail_limit(tail_limit(&request))
             .lines(lines);
         let pending = match process::spawn(command) {
             Ok(pending) => pending,
@@ -85,9 +87,9 @@ fn result(finished: &Finished, request: &AgentRequest, redactor: &Redactor) -> R
         .or_else(|| exited(&finished.exit, &stderr));
     let (stdout, proposal) = cut_proposal(&stdout);
     let output = if failure.is_none() && !stdout.trim().is_empty() {
-        text::tail(stdout.trim_end(), OUTPUT_LIMIT).to_owned()
+        text::tail(stdout.trim_end(), output_limit(request)).to_owned()
     } else {
-        text::join_tails(&stdout, &stderr, OUTPUT_LIMIT)
+        text::join_tails(&stdout, &stderr, output_limit(request))
     };
     Ok(AgentResult {
         failure,

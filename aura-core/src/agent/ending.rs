@@ -11,7 +11,24 @@ use crate::process::{Exit, Finished, ProcessIdentity, Stopped};
 use crate::program::{OUTPUT_LIMIT, show_duration, signal_name};
 use crate::text;
 
+/// Bytes of an answer that are kept; a plan of a thousand tasks fits in.
+pub(super) const ANSWER_LIMIT: usize = 1024 * 1024;
+
 const PROPOSAL_HEADER: &str = "### tool improvement proposal";
+
+/// Bytes of what an agent wrote that are given back. An answer is wanted whole, of work the end is enough.
+pub(super) const fn output_limit(request: &AgentRequest) -> usize {
+    if request.read_only {
+        ANSWER_LIMIT
+    } else {
+        OUTPUT_LIMIT
+    }
+}
+
+/// Bytes of each stream that are kept until the end of the program: events and escapes are cut out of them.
+pub(super) const fn tail_limit(request: &AgentRequest) -> usize {
+    4 * output_limit(request)
+}
 
 pub(super) fn failed(class: FailureClass, summary: impl Into<String>) -> AgentResult {
     AgentResult {

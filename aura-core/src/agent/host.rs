@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::ending::output_limit;
 use super::{AgentBackend, AgentContext, AgentFailure, AgentRequest, AgentResult};
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Answer, HostQueue, JobKind, Order, members};
 use crate::model::{FailureClass, StoryId, StoryTask, Usage};
-use crate::program::{OUTPUT_LIMIT, mask, show_duration, told_end, told_line};
+use crate::program::{mask, show_duration, told_end, told_line};
 use crate::prompt::Redactor;
 use crate::text;
 
@@ -47,6 +48,7 @@ struct View<'a> {
     task: &'a StoryTask,
     attempt: u32,
     prompt: &'a str,
+    read_only: bool,
     workspace: &'a Path,
     environment: &'a [(String, String)],
     session: Option<&'a str>,
@@ -85,6 +87,7 @@ impl AgentBackend for HostAgent {
             task: &request.task,
             attempt: request.attempt,
             prompt: &request.prompt,
+            read_only: request.read_only,
             workspace: &request.workspace,
             environment: &request.environment,
             session: request.session.as_deref(),
@@ -95,6 +98,7 @@ impl AgentBackend for HostAgent {
             Error::new(ErrorKind::InvalidInput, message)
                 .with_help("use a folder for workspaces whose path is valid UTF-8")
         })?;
+        let limit = output_limit(&request);
         let output = context.output().clone();
         let order = Order {
             kind: JobKind::Agent,
@@ -109,7 +113,7 @@ impl AgentBackend for HostAgent {
         };
         let name = &self.name;
         Ok(match self.queue.run(order, context.cancel()).await? {
-            Answer::Given(value) => read(name, value, &request.redactor),
+            Answer::Given(value) => read(name, value, limit, &request.redactor),
             Answer::Late => {
                 let limit = show_duration(request.deadline);
                 failed(FailureClass::Timeout, format!("not done within {limit}"))
@@ -141,7 +145,7 @@ fn failed(class: FailureClass, summary: String) -> AgentResult {
     }
 }
 
-fn read(name: &str, value: Value, redactor: &Redactor) -> AgentResult {
+fn read(name: &str, value: Value, limit: usize, redactor: &Redactor) -> AgentResult {
     let told = match value {
         Value::Null => Told::default(),
         Value::String(output) => Told {
@@ -156,7 +160,7 @@ fn read(name: &str, value: Value, redactor: &Redactor) -> AgentResult {
             }
         },
     };
-    let keep = |text: &str| told_end(text, redactor);
+    let keep = |text: &str| told_end(text, limit, redactor);
     let line = |text: &str| told_line(text, redactor);
     let failure = match (told.failure, &told.error) {
         (Some(failure), _) => Some(AgentFailure {
@@ -177,7 +181,7 @@ fn read(name: &str, value: Value, redactor: &Redactor) -> AgentResult {
         output: text::join_tails(
             &keep(&told.output),
             &keep(&told.error.unwrap_or_default()),
-            OUTPUT_LIMIT,
+            limit,
         ),
         session: told.session,
         usage: told.usage,
@@ -193,6 +197,7 @@ mod tests {
 
     use super::super::tests::{context, request};
     use super::*;
+    use crate::program::OUTPUT_LIMIT;
 
     #[tokio::test]
     async fn a_host_sees_the_request_and_its_answer_counts() {

@@ -50,6 +50,9 @@ pub struct AgentRequest {
     pub log: PathBuf,
     /// Session to resume, where an earlier start of this try named one.
     pub session: Option<String>,
+    /// The agent is asked and not set to work: its answer is what counts, and the engine throws away what it changes. A backend
+    /// that can keep its agent from changing anything does so.
+    pub read_only: bool,
     /// Masks the secrets of the run. Whatever an agent writes to the log has to pass through it.
     pub redactor: Redactor,
 }

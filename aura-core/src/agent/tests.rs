@@ -32,6 +32,7 @@ pub(crate) fn request(workspace: &Path) -> AgentRequest {
         marker: format!("test-{}", Uuid::now_v7()),
         log: workspace.join("agent.log"),
         session: None,
+        read_only: false,
         redactor: Redactor::default(),
     }
 }

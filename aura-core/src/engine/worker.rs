@@ -127,6 +127,7 @@ async fn ask_agent(
         marker: job.marker,
         log: log.to_owned(),
         session: job.session,
+        read_only: false,
         redactor: site.shop.redactor.clone(),
     };
     let work = backend.run(request, AgentContext::new(cancel.clone(), register, output));

@@ -10,7 +10,7 @@ use super::{Gate, GateContext, GateReport, GateRequest};
 use crate::digest::digest;
 use crate::host::{Answer, HostQueue, JobKind, Order, members};
 use crate::model::{CommitId, Finding, GatePoint, GateVerdict, StoryId, TaskId, TestCounts};
-use crate::program::{mask, show_duration, told_end, told_line};
+use crate::program::{OUTPUT_LIMIT, mask, show_duration, told_end, told_line};
 use crate::prompt::Redactor;
 use crate::text;
 
@@ -144,7 +144,7 @@ fn read(name: &str, value: Value, redactor: &Redactor) -> GateReport {
     GateReport {
         verdict: bounded(verdict, redactor),
         counts: told.counts,
-        output_tail: told_end(&told.output, redactor),
+        output_tail: told_end(&told.output, OUTPUT_LIMIT, redactor),
     }
 }
 

@@ -61,6 +61,8 @@ class AgentRequest(_Request):
         self.attempt: int = request["attempt"]
         #: The rendered prompt, evidence of the previous try included.
         self.prompt: str = request["prompt"]
+        #: It is asked, not set to work: the answer is what counts, and what it changes is thrown away.
+        self.read_only: bool = request["read_only"]
         #: Session to resume, where an earlier start of this try named one.
         self.session: str | None = request["session"]
 

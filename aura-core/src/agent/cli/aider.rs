@@ -3,7 +3,7 @@
 use super::super::Login;
 use super::super::output::Aider;
 use super::login;
-use super::preset::{CommandLine, Order, Preset, Surroundings, no_status};
+use super::preset::{CommandLine, Order, Permission, Preset, Surroundings, no_status};
 use crate::error::Result;
 use crate::process::FirstSignal;
 
@@ -82,8 +82,10 @@ fn line(order: &Order<'_>) -> Result<CommandLine> {
         let file = order.scratch.join(name);
         line.option(option, file.to_str());
     }
-    if !order.settings.yolo {
-        line.add(["--no-suggest-shell-commands"]);
+    match order.permission() {
+        Permission::Everything => {}
+        Permission::Edits => line.add(["--no-suggest-shell-commands"]),
+        Permission::Nothing => line.add(["--no-suggest-shell-commands", "--chat-mode", "ask"]),
     }
     line.option("--model", order.settings.model.as_deref());
     line.args.extend(order.settings.args.iter().cloned());

@@ -3,7 +3,7 @@
 use super::super::Login;
 use super::super::output::Claude;
 use super::login;
-use super::preset::{CommandLine, Order, Preset, Surroundings, no_status};
+use super::preset::{CommandLine, Order, Permission, Preset, Surroundings, no_status};
 use crate::error::Result;
 use crate::process::FirstSignal;
 
@@ -72,6 +72,9 @@ pub(in crate::agent) static PRESET: Preset = Preset {
     usage: None,
 };
 
+/// The tools with which it could change something.
+const CHANGING: &str = "Bash,Edit,MultiEdit,Write,NotebookEdit";
+
 fn line(order: &Order<'_>) -> Result<CommandLine> {
     let mut line = CommandLine::new(["-p", "--output-format", "stream-json", "--verbose"]);
     let mcp = &order.settings.mcp;
@@ -80,12 +83,18 @@ fn line(order: &Order<'_>) -> Result<CommandLine> {
         let some = mcp.tools.iter().flatten();
         tools.extend(some.map(|tool| format!("mcp__{server}__{tool}")));
     }
-    if order.settings.yolo && tools.is_empty() {
+    let permission = order.permission();
+    if permission == Permission::Everything && tools.is_empty() {
         line.add(["--dangerously-skip-permissions"]);
         allow_root(&mut line);
     } else {
-        line.add(["--permission-mode", "acceptEdits"]);
-        if order.settings.yolo {
+        let (mode, denied) = match permission {
+            Permission::Nothing => ("default", Some(CHANGING)),
+            Permission::Edits | Permission::Everything => ("acceptEdits", None),
+        };
+        line.add(["--permission-mode", mode]);
+        line.option("--disallowedTools", denied);
+        if permission == Permission::Everything {
             tools.extend(TOOLS.iter().map(ToString::to_string));
         } else if mcp.tools.is_none() {
             tools.extend(mcp.servers.keys().map(|server| format!("mcp__{server}")));

@@ -3,7 +3,7 @@
 use super::super::Login;
 use super::super::output::Codex;
 use super::login;
-use super::preset::{CommandLine, Order, Preset, Surroundings, no_status};
+use super::preset::{CommandLine, Order, Permission, Preset, Surroundings, no_status};
 use crate::error::Result;
 use crate::process::FirstSignal;
 
@@ -34,10 +34,10 @@ pub(in crate::agent) static PRESET: Preset = Preset {
 
 fn line(order: &Order<'_>) -> Result<CommandLine> {
     let mut line = CommandLine::new(["exec", "--json", "--skip-git-repo-check"]);
-    if order.settings.yolo {
-        line.add(["--dangerously-bypass-approvals-and-sandbox"]);
-    } else {
-        line.add(["--sandbox", "workspace-write"]);
+    match order.permission() {
+        Permission::Everything => line.add(["--dangerously-bypass-approvals-and-sandbox"]),
+        Permission::Edits => line.add(["--sandbox", "workspace-write"]),
+        Permission::Nothing => line.add(["--sandbox", "read-only"]),
     }
     line.option("-m", order.settings.model.as_deref());
     for setting in [

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::super::Login;
 use super::super::output::Copilot;
 use super::login;
-use super::preset::{CommandLine, Order, Preset, Surroundings, no_status};
+use super::preset::{CommandLine, Order, Permission, Preset, Surroundings, no_status};
 use crate::error::{Error, Result};
 use crate::model::Usage;
 use crate::process::FirstSignal;
@@ -62,10 +62,10 @@ fn line(order: &Order<'_>) -> Result<CommandLine> {
     ]);
     let file = order.scratch.join("usage.json");
     line.option("--usage-output-file", file.to_str());
-    if order.settings.yolo {
-        line.add(["--yolo"]);
-    } else {
-        line.add(["--allow-tool", "write"]);
+    match order.permission() {
+        Permission::Everything => line.add(["--yolo"]),
+        Permission::Edits => line.add(["--allow-tool", "write"]),
+        Permission::Nothing => line.add(["--deny-tool", "write", "--deny-tool", "shell"]),
     }
     line.option("--model", order.settings.model.as_deref());
     match order.session.resumed() {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::Login;
 use super::super::output::Gemini;
 use super::login;
-use super::preset::{CommandLine, Order, Preset, Surroundings};
+use super::preset::{CommandLine, Order, Permission, Preset, Surroundings};
 use crate::error::Result;
 use crate::process::FirstSignal;
 
@@ -39,10 +39,10 @@ pub(in crate::agent) static PRESET: Preset = Preset {
 
 fn line(order: &Order<'_>) -> Result<CommandLine> {
     let mut line = CommandLine::new(["--output-format", "stream-json"]);
-    if order.settings.yolo {
-        line.add(["--yolo"]);
-    } else {
-        line.add(["--approval-mode", "auto_edit"]);
+    match order.permission() {
+        Permission::Everything => line.add(["--yolo"]),
+        Permission::Edits => line.add(["--approval-mode", "auto_edit"]),
+        Permission::Nothing => line.add(["--approval-mode", "default"]),
     }
     line.option("-m", order.settings.model.as_deref());
     line.option("--session-id", order.session.new_id());

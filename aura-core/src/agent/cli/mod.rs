@@ -33,7 +33,9 @@ pub use mcp::{McpServer, McpServers};
 pub(super) use preset::PRESETS;
 use preset::Preset;
 
-use super::ending::{check_workspace, cut_proposal, failed, lost, mark, not_started};
+use super::ending::{
+    check_workspace, cut_proposal, failed, lost, mark, not_started, output_limit, tail_limit,
+};
 use super::{
     AgentBackend, AgentContext, AgentFailure, AgentProbe, AgentRequest, AgentResult, Login,
 };
@@ -41,7 +43,7 @@ use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::FailureClass;
 use crate::process::{self, DEFAULT_LOG_LIMIT, Finished};
-use crate::program::{self, OUTPUT_LIMIT, Program};
+use crate::program::{self, Program};
 use crate::prompt::Redactor;
 use crate::text;
 use preset::{Order, Surroundings};
@@ -294,6 +296,7 @@ impl CliAgent {
             .deadline(Some(request.deadline))
             .idle(Some(request.idle))
             .grace(request.grace)
+            .tail_limit(tail_limit(request))
             .first_signal(self.preset.first_signal)
             .tap(watch.tap());
         let pending = match process::spawn(command) {
@@ -325,7 +328,8 @@ impl CliAgent {
         let [stdout, stderr] = program::output(finished, redactor);
         let failure = proof::judge(&Ending {
             preset: self.preset,
-            yolo: self.settings.yolo,
+            // Being kept from changing anything is what a question is about.
+            yolo: self.settings.yolo || request.read_only,
             request,
             finished,
             seen,
@@ -344,9 +348,9 @@ impl CliAgent {
         };
         let (said, proposal) = cut_proposal(&said);
         let output = if failure.is_none() && !said.trim().is_empty() {
-            text::tail(said.trim_end(), OUTPUT_LIMIT).to_owned()
+            text::tail(said.trim_end(), output_limit(request)).to_owned()
         } else {
-            text::join_tails(&said, &stderr, OUTPUT_LIMIT)
+            text::join_tails(&said, &stderr, output_limit(request))
         };
         AgentResult {
             failure,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::super::Login;
 use super::super::output::OpenCode;
 use super::login;
-use super::preset::{CommandLine, Order, Preset, Surroundings, no_status};
+use super::preset::{CommandLine, Order, Permission, Preset, Surroundings, no_status};
 use crate::error::Result;
 use crate::process::FirstSignal;
 
@@ -69,7 +69,7 @@ fn line(order: &Order<'_>) -> Result<CommandLine> {
     // Without a title it asks its model for one.
     let title = order.request.task.id.to_string();
     line.add(["--title", &title]);
-    if order.settings.yolo {
+    if order.permission() == Permission::Everything {
         line.add(["--auto"]);
     }
     line.option("-m", order.settings.model.as_deref());
@@ -92,8 +92,10 @@ fn config(order: &Order<'_>, mut own: Map<String, Value>) -> Map<String, Value> 
     };
     give("autoupdate", json!(false));
     give("share", json!("disabled"));
-    if !order.settings.yolo {
-        give("permission", json!({"edit": "allow", "bash": "deny"}));
+    match order.permission() {
+        Permission::Everything => {}
+        Permission::Edits => give("permission", json!({"edit": "allow", "bash": "deny"})),
+        Permission::Nothing => give("permission", json!({"edit": "deny", "bash": "deny"})),
     }
     let mcp = &order.settings.mcp;
     if mcp.is_empty() {

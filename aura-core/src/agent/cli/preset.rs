@@ -60,6 +60,17 @@ pub(super) const fn no_status(_: i32) -> Option<u16> {
     None
 }
 
+/// What an agent may do in a start without being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Permission {
+    /// Everything.
+    Everything,
+    /// Edit files, and run what its own configuration allows.
+    Edits,
+    /// Look.
+    Nothing,
+}
+
 /// One start, as a command line is made for it.
 pub(super) struct Order<'a> {
     pub(super) request: &'a AgentRequest,
@@ -73,6 +84,16 @@ pub(super) struct Order<'a> {
 }
 
 impl Order<'_> {
+    pub(super) const fn permission(&self) -> Permission {
+        if self.request.read_only {
+            Permission::Nothing
+        } else if self.settings.yolo {
+            Permission::Everything
+        } else {
+            Permission::Edits
+        }
+    }
+
     /// Writes a file of this start and gives its path as text.
     pub(super) fn file(&self, name: &str, content: &str) -> Result<String> {
         let path = self.scratch.join(name);

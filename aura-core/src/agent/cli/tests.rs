@@ -222,6 +222,68 @@ async fn each_agent_is_started_in_its_own_way() {
 }
 
 #[tokio::test]
+async fn one_that_is_asked_may_look_only() {
+    let place = Place::new();
+    let asked = || AgentRequest {
+        read_only: true,
+        ..place.request()
+    };
+    for (name, expected) in [
+        (
+            "copilot",
+            vec!["--deny-tool", "write", "--deny-tool", "shell"],
+        ),
+        (
+            "claude",
+            vec![
+                "--permission-mode",
+                "default",
+                "--disallowedTools",
+                "Bash,Edit,MultiEdit,Write,NotebookEdit",
+            ],
+        ),
+        ("codex", vec!["--sandbox", "read-only"]),
+        ("gemini", vec!["--approval-mode", "default"]),
+        ("opencode", vec![]),
+        ("aider", vec!["--chat-mode", "ask"]),
+    ] {
+        let (args, env, _) = seen(&place, agent(name), asked()).await;
+        let words = args.windows(expected.len().max(1));
+        assert!(
+            expected.is_empty() || words.into_iter().any(|words| words == expected),
+            "{name}: {args:?}"
+        );
+        let is_free = |word: &String| {
+            word.contains("yolo") || word.contains("dangerously") || word == "--auto"
+        };
+        assert!(!args.iter().any(is_free), "{name}: {args:?}");
+        if name == "opencode" {
+            assert!(env.contains(r#""bash":"deny","edit":"deny""#), "{env}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_whole_and_of_work_the_end() {
+    let place = Place::new();
+    let long = "x".repeat(100 * 1024);
+    let event = serde_json::json!({"type": "assistant", "message": {"content": [{"type": "text", "text": format!("begin {long}")}]}});
+    let file = place.folder.path().join("answer.json");
+    fs::write(&file, format!("{event}\n")).unwrap();
+    let program = place.program("answer/claude", &format!("cat {}", file.display()));
+    for read_only in [true, false] {
+        let request = AgentRequest {
+            read_only,
+            ..place.request()
+        };
+        let (result, _) = place
+            .run_with(agent("claude").program(&program), request)
+            .await;
+        assert_eq!(result.output.contains("begin"), read_only);
+    }
+}
+
+#[tokio::test]
 async fn servers_are_told_in_the_agents_own_form() {
     let place = Place::new();
     let with = |name: &str| agent(name).mcp(servers().tools(["find"]));

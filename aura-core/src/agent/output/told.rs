@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use serde_json::Value;
 
 use super::super::AgentSignal;
+use super::super::ending::ANSWER_LIMIT;
 use super::fault::{Clock, Fault};
 use crate::model::{ToolState, Usage};
 use crate::text;
@@ -181,7 +182,7 @@ impl Told {
         }
         self.works();
         self.empty = 0;
-        self.text = text::tail(text, TEXT_LIMIT).to_owned();
+        self.text = text::tail(text, ANSWER_LIMIT).to_owned();
         let text = text::head(text, TEXT_LIMIT).to_owned();
         self.signals.push(AgentSignal::Text(text));
     }
