@@ -68,12 +68,13 @@ pub use error::{Error, ErrorKind, Problem, Result, Severity};
 pub use gate::{ConfiguredGate, Gate, GateContext, GateReport, GateRequest};
 pub use host::{HostJob, HostQueue, JobId, JobKind, Stale};
 pub use model::{
-    AgentDefinition, AttemptOutcome, Batched, Budget, CommitId, CommitStrategy, CompleteOptions,
-    Complexity, Edge, Event, EventKind, Evidence, FailureClass, Finding, FlakyPolicy,
-    GateDefinition, GatePoint, GateSchedule, GateVerdict, LeftOut, Limits, MergeStrategy, NewEvent,
-    OnExhausted, ParkReason, Plan, Policy, PreviousAttempt, Progress, Remedy, RunId, RunOptions,
-    RunOutcome, Scheduling, SealOutcome, Spends, StartKind, StoryId, StorySpec, StoryStatus,
-    StoryTask, TaskId, TaskStatus, TestCounts, ToolState, Usage, Verb, Wave,
+    AgentDefinition, AttemptOutcome, Batched, Budget, CheckState, CommitId, CommitStrategy,
+    CompleteOptions, CompletionCheck, Complexity, Edge, Event, EventKind, Evidence, FailureClass,
+    Finding, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, LeftOut, Limits,
+    MergeStrategy, NewEvent, OnExhausted, ParkReason, Plan, Policy, PreviousAttempt, Progress,
+    Remedy, RunId, RunOptions, RunOutcome, Scheduling, SealOutcome, Spends, StartKind, StoryId,
+    StorySpec, StoryStatus, StoryTask, TaskId, TaskStatus, TestCounts, ToolState, Usage, Verb,
+    Wave,
 };
 pub use orchestrator::{
     DoctorCheck, DoctorReport, Orchestrator, OrchestratorBuilder, Run, RunControl, RunEvent,

@@ -1,6 +1,7 @@
 /** What happened: unions told apart by `type`. */
 
 import type {
+  CompletionCheck,
   Evidence,
   FailureClass,
   Finding,
@@ -329,7 +330,12 @@ export type InternalEvent = Envelope &
     | { type: "intent.move_ref"; ref: string; old: string; new: string; tree: string; tasks: Batched[] }
     | { type: "ref.moved"; ref: string; new: string; tree: string }
     | { type: "ref.foreign"; ref: string; expected: string; found?: string; why: string }
-    | { type: "landing.requested"; options: Omit<CompleteOptions, "signal">; gates: GateDefinition[] }
+    | {
+        type: "landing.requested";
+        options: Omit<CompleteOptions, "signal">;
+        gates: GateDefinition[];
+        checks?: CompletionCheck[];
+      }
     | { type: "intent.landing"; round: number; time: string }
     | { type: "landing.built"; ref: string; worktree?: string; old: string; new: string; tree: string }
     | { type: "intent.land"; ref: string; old: string; new: string; worktree?: string; time: string }

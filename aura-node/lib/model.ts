@@ -337,6 +337,15 @@ export interface Report {
   flaky?: string[];
   warnings?: string[];
   salvaged?: { task: string; repository: string; ref: string; commit: string }[];
+  /** After a completion was asked for: what was looked at, gates included. */
+  checks?: CompletionCheck[];
+}
+
+/** What was looked at before a story was completed. */
+export interface CompletionCheck {
+  name: string;
+  state: "passed" | "failed" | "skipped";
+  detail?: string;
 }
 
 /** Is everything here that a run needs? */

@@ -72,7 +72,7 @@ export interface AgentRequest {
   /** The rendered prompt, evidence of the previous try included. */
   readonly prompt: string;
   /** It is asked, not set to work: the answer is what counts, and what it changes is thrown away. */
-  readonly read_only: boolean;
+  readonly readOnly: boolean;
   /** The directory to work in. */
   readonly workspace: string;
   /** Variables for programs that it starts. */

@@ -6,6 +6,7 @@ mod agent;
 mod attribution;
 #[cfg(unix)]
 mod budgets;
+mod ceremony;
 #[cfg(unix)]
 mod conformance;
 #[cfg(target_os = "linux")]

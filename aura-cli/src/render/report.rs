@@ -1,6 +1,6 @@
 //! The report for people.
 
-use aura_core::{Report, RunOutcome};
+use aura_core::{CheckState, Report, RunOutcome};
 
 use super::style::{Style, Tone, harmless};
 use super::text::{count, duration, first_line, list, table, word};
@@ -16,6 +16,19 @@ pub(crate) fn report(report: &Report, style: Style) -> String {
     let reason = reason.map(|reason| format!(": {}", first_line(reason, 200)));
     let head = format!("{}{}", word(&report.outcome), reason.unwrap_or_default());
     let mut lines = vec![style.paint(tone, head), table(&facts(report))];
+    for check in &report.checks {
+        let (tone, sign) = match check.state {
+            CheckState::Passed => (Tone::Good, "passed"),
+            CheckState::Failed => (Tone::Bad, "failed"),
+            CheckState::Skipped => (Tone::Doubtful, "skipped"),
+        };
+        let name = harmless(&check.name);
+        let detail = match first_line(&check.detail, 200).as_str() {
+            "" => String::new(),
+            text => format!(": {text}"),
+        };
+        lines.push(style.paint(tone, format!("check {name} {sign}{detail}")));
+    }
     for failed in &report.failed {
         let class = word(&failed.class);
         let why = first_line(&failed.evidence.summary, 200);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::MutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use super::seal::message;
+use super::messages;
 use super::state::{Ix, Outcome};
 use super::workshop::{Site, blocking, told};
 use crate::error::{Error, ErrorKind, Result};
@@ -71,7 +71,7 @@ pub(crate) async fn build_candidate(site: Arc<Site>, job: CandidateJob) -> Resul
         let mut tasks = Vec::new();
         let mut left_out = Vec::new();
         for item in &job.tasks {
-            let message = message(&item.task, item.attempt);
+            let message = messages::of_task(&item.task, item.attempt, site.conventional);
             let text = CommitText {
                 message: &message,
                 author: &site.identity,

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
+use super::messages;
 use super::state::{LandOutcome, LandingBuild, Outcome};
 use super::workshop::{Site, blocking, told};
 use crate::error::{ErrorKind, Result};
@@ -50,7 +51,7 @@ pub(crate) async fn build(site: Arc<Site>, job: BuildJob) -> Result<Outcome> {
             ));
         };
         aura.refresh_commit(user, tip)?;
-        let message = message(&job);
+        let message = messages::of_story(&job.title, &job.tasks);
         let request = LandRequest {
             shape: shape(&job.policy),
             base: job.base.into(),
@@ -100,17 +101,6 @@ const fn shape(policy: &Policy) -> LandShape {
         (CommitStrategy::PerTask, MergeStrategy::MergeCommit) => LandShape::MergeCommit,
         (CommitStrategy::PerTask, MergeStrategy::RebaseFastForward) => LandShape::Linear,
     }
-}
-
-/// Message of a squash or a merge commit.
-fn message(job: &BuildJob) -> String {
-    let mut text = format!("feat: {}\n\nTasks completed:\n", job.title);
-    for task in &job.tasks {
-        text.push_str("- ");
-        text.push_str(task);
-        text.push('\n');
-    }
-    text
 }
 
 /// Moves the target, or finishes a move that a crash interrupted.

@@ -16,6 +16,7 @@ mod effects;
 mod integrator;
 mod lander;
 mod mask;
+mod messages;
 mod seal;
 pub(crate) mod state;
 mod worker;
@@ -24,4 +25,5 @@ mod workspace;
 
 pub(crate) use dispatcher::{Dispatcher, Request, accepted_tasks, refusal, stamp};
 pub(crate) use integrator::checked_out;
+pub(crate) use messages::{SAMPLE, is_convention, is_conventional};
 pub(crate) use workshop::{Site, StoryPlaces, Workshop, blocking, told};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::messages;
 use super::state::{Ix, Outcome, SealEnd};
 use super::workshop::{Site, blocking, told};
 use super::workspace::salvage;
@@ -71,7 +72,7 @@ pub(crate) async fn seal(site: Arc<Site>, job: SealJob) -> Outcome {
 
 fn seal_now(site: &Site, job: &SealJob) -> Result<SealEnd> {
     let path = site.places.workspace(&job.name);
-    let message = message(&job.story_task, job.attempt);
+    let message = messages::of_task(&job.story_task, job.attempt, site.conventional);
     let request = SealRequest {
         path: &path,
         base: job.base.into(),
@@ -152,17 +153,4 @@ fn unfinished(why: &Unfinished) -> String {
         Unfinished::Embedded => "a repository lies inside the workspace".to_owned(),
         Unfinished::Unstageable(why) => format!("git cannot stage the files: {why}"),
     }
-}
-
-/// The message of a task's commit.
-pub(crate) fn message(task: &StoryTask, attempt: u32) -> String {
-    let title = task.title.lines().next().unwrap_or_default();
-    let body = match task.description.trim() {
-        "" => String::new(),
-        text => format!("{text}\n\n"),
-    };
-    format!(
-        "{title}\n\n{body}Aura-Task: {}\nAura-Attempt: {attempt}\n",
-        task.id
-    )
 }

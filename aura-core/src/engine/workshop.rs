@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{broadcast, mpsc};
 
+use super::messages;
 use super::state::Ix;
 use crate::agent::AgentBackend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::ConfiguredGate;
 use crate::git::{AuraRepo, Fingerprint, Identity, Oid, RefMove, UserRepo, names};
-use crate::model::{GateDefinition, Progress, StoryId};
+use crate::model::{CommitId, GateDefinition, Progress, StoryId};
 use crate::prompt::{Prompts, Redactor};
 
 /// How many lines of live output may wait for a slow reader before the oldest are dropped.
@@ -207,6 +208,8 @@ pub(crate) struct Site {
     pub(crate) identity: Identity,
     /// What may not change in the user's repository while Aura writes there.
     pub(crate) fingerprint: Fingerprint,
+    /// The repository's commits have conventional messages, so Aura's have them too.
+    pub(crate) conventional: bool,
     progress: broadcast::Sender<Progress>,
     /// Who holds it has the gate workspace: there is one, so heavy gates come one at a time.
     pub(crate) gate_slot: tokio::sync::Mutex<()>,
@@ -222,13 +225,17 @@ impl Site {
         places: StoryPlaces,
         identity: Identity,
         fingerprint: Fingerprint,
+        base: CommitId,
     ) -> Result<Self> {
+        let subjects = shop.user.subjects(None, base.into(), messages::SAMPLE)?;
+        let conventional = messages::is_convention(&subjects);
         let foreign_refs = Mutex::new(shop.user.foreign_refs()?);
         Ok(Self {
             shop,
             places,
             identity,
             fingerprint,
+            conventional,
             progress: broadcast::channel(PROGRESS_BUFFER).0,
             gate_slot: tokio::sync::Mutex::new(()),
             foreign_refs,

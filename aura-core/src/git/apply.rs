@@ -170,6 +170,22 @@ impl UserRepo {
         changes(&repo, &tree_of(&repo, old)?, &tree_of(&repo, new)?)
     }
 
+    /// Paths of one of the user's worktrees that are not as its commit has them, untracked ones included, ignored ones not. It runs
+    /// the filters that the repository's settings name.
+    pub(crate) fn edits(&self, worktree: &Path) -> Result<Vec<String>> {
+        let output = self
+            .command_in_worktree(worktree)
+            .args([
+                "status",
+                "--porcelain",
+                "-z",
+                "--no-renames",
+                "--untracked-files=all",
+            ])
+            .run()?;
+        Ok(parse_status(&output))
+    }
+
     /// What in a worktree keeps a fast-forward from happening.
     fn obstacle(&self, worktree: &Path, changed: &[Change]) -> Result<Option<Landing>> {
         let parked = |why: String| {
@@ -200,17 +216,7 @@ impl UserRepo {
                 lock.display()
             )));
         }
-        let output = self
-            .command_in_worktree(worktree)
-            .args([
-                "status",
-                "--porcelain",
-                "-z",
-                "--no-renames",
-                "--untracked-files=all",
-            ])
-            .run()?;
-        let dirty: BTreeSet<_> = parse_status(&output).into_iter().collect();
+        let dirty: BTreeSet<_> = self.edits(worktree)?.into_iter().collect();
         let expected: BTreeSet<_> = changed.iter().map(|change| shown(&change.path)).collect();
         let mut paths = BTreeSet::new();
         for change in changed {

@@ -96,6 +96,22 @@ impl UserRepo {
         Ok(repo)
     }
 
+    /// The subjects of up to `limit` commits that `to` reaches and `from` does not, the youngest first, without merges.
+    pub(crate) fn subjects(&self, from: Option<Oid>, to: Oid, limit: usize) -> Result<Vec<String>> {
+        let mut command = self
+            .git
+            .command(Owner::User, &self.common_dir)
+            .args(["log", "--no-merges", "--format=%s", "-z"])
+            .arg(format!("--max-count={limit}"))
+            .arg(to.to_string());
+        if let Some(from) = from {
+            command = command.arg(format!("^{from}"));
+        }
+        let output = command.run()?;
+        let subjects = split_nul(&output).map(|subject| String::from_utf8_lossy(subject));
+        Ok(subjects.map(|subject| subject.into_owned()).collect())
+    }
+
     fn locate(git: &Git, path: &Path) -> Result<Self> {
         let mut command = git.command(Owner::User, path).args([
             "rev-parse",

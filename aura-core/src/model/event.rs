@@ -488,6 +488,9 @@ pub enum EventKind {
     LandingRequested {
         options: Box<super::CompleteOptions>,
         gates: Vec<GateDefinition>,
+        /// What was found before anything began.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        checks: Vec<super::CompletionCheck>,
     },
     /// The result is about to be built on the target's tip.
     #[serde(rename = "intent.landing")]

@@ -1,6 +1,7 @@
 //! The nouns as plain serialisable data: no input or output, no async, no clock, no randomness.
 
 mod attempt;
+mod completion;
 mod event;
 mod gate;
 mod id;
@@ -13,6 +14,7 @@ mod task;
 mod usage;
 
 pub use attempt::{AttemptOutcome, Evidence, FailureClass, Remedy, Spends, StartKind};
+pub use completion::{CheckState, CompletionCheck};
 pub use event::{
     Batched, Event, EventKind, LeftOut, NewEvent, ParkReason, PreviousAttempt, SealOutcome, Verb,
 };

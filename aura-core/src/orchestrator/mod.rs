@@ -1,6 +1,7 @@
 //! The facade: opens a repository, creates stories, runs and completes them.
 
 mod builder;
+mod ceremony;
 mod commands;
 mod doctor;
 mod handle;

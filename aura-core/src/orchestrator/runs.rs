@@ -111,6 +111,7 @@ impl Orchestrator {
                 EventKind::LandingRequested {
                     options: Box::new(options),
                     gates: self.shop.gate_definitions(),
+                    checks: self.completion_checks(story, &state).await?,
                 }
             }
         };
@@ -214,6 +215,7 @@ impl Orchestrator {
             _ => facts.fingerprint.clone(),
         };
         let shop = Arc::clone(&self.shop);
+        let base = facts.base;
         let leaves = places.clone();
         let site = blocking(move || {
             let identity = shop.user.identity()?;
@@ -221,7 +223,7 @@ impl Orchestrator {
                 Some(recorded) => recorded,
                 None => shop.user.fingerprint()?,
             };
-            Site::new(shop, places, identity, fingerprint)
+            Site::new(shop, places, identity, fingerprint, base)
         })
         .await?;
         let site = Arc::new(site);
@@ -576,7 +578,7 @@ fn differences(old: &GateDefinition, new: &GateDefinition) -> Vec<&'static str> 
     changed.map(|(_, part)| part).collect()
 }
 
-fn parse_fingerprint(text: &str) -> Option<Fingerprint> {
+pub(super) fn parse_fingerprint(text: &str) -> Option<Fingerprint> {
     serde_json::from_str(text).ok()
 }
 

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::report::Salvaged;
 use crate::engine::state::{Ix, Phase, State};
 use crate::model::{
-    Event, EventKind, FailureClass, GatePoint, GateVerdict, RunOutcome, Spends, TaskId, Verb,
+    CompletionCheck, Event, EventKind, FailureClass, GatePoint, GateVerdict, RunOutcome, Spends,
+    TaskId, Verb,
 };
 
 /// A verdict and where it was given.
@@ -49,6 +50,8 @@ pub(super) struct History {
     pub(super) end: Option<(RunOutcome, Option<String>)>,
     pub(super) warnings: Vec<String>,
     pub(super) salvaged: Vec<Salvaged>,
+    /// What was found before the last completion began.
+    pub(super) checks: Vec<CompletionCheck>,
     /// Time of the runs, without what lay between them.
     pub(super) wall_ms: u64,
     /// The part of it in which an agent or a gate worked.
@@ -121,7 +124,10 @@ impl History {
                 self.max_parallel = options.max_parallel;
                 self.begin();
             }
-            EventKind::LandingRequested { .. } => self.begin(),
+            EventKind::LandingRequested { checks, .. } => {
+                self.checks.clone_from(checks);
+                self.begin();
+            }
             EventKind::RunFinished { outcome, reason } => {
                 self.active = false;
                 self.wave = None;

@@ -6,8 +6,8 @@ use super::history::History;
 use super::schedule::{Job, critical_path, ready_would_save};
 use crate::engine::state::{Phase, State, Task};
 use crate::model::{
-    CommitId, Event, Evidence, FailureClass, RunOutcome, Scheduling, StoryId, TaskId, TaskStatus,
-    Usage,
+    CheckState, CommitId, CompletionCheck, Event, Evidence, FailureClass, GatePoint, GateSchedule,
+    GateVerdict, RunOutcome, Scheduling, StoryId, TaskId, TaskStatus, Usage,
 };
 
 /// The end of a story's last run, with counts and times over all of its runs. Times are in milliseconds and leave out what lies
@@ -69,6 +69,9 @@ pub struct Report {
     /// Uncommitted work that was kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub salvaged: Vec<Salvaged>,
+    /// After a completion was asked for: what was looked at, gates included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CompletionCheck>,
 }
 
 /// A task that was given up.
@@ -147,9 +150,47 @@ impl Report {
             flaky: state.flaky.iter().cloned().collect(),
             warnings: warnings(state, &history),
             salvaged: history.salvaged.clone(),
+            checks: checks(state, &history),
         })
     }
 }
+
+/// The checks of the last completion, the final gates' among them.
+fn checks(state: &State, history: &History) -> Vec<CompletionCheck> {
+    if history.checks.is_empty() {
+        return Vec::new();
+    }
+    let mut checks = history.checks.clone();
+    let finals = state.gates.iter();
+    let finals = finals.filter(|gate| gate.judges(GateSchedule::Final));
+    for gate in finals {
+        let mut runs = history.gates.iter().rev();
+        let last = runs.find(|run| run.gate == gate.name && run.at == GatePoint::Final);
+        let (check, detail) = match last.map(|run| &run.verdict) {
+            None => (CheckState::Skipped, "it did not come to it".to_owned()),
+            Some(GateVerdict::Passed | GateVerdict::Flaky { .. }) => {
+                (CheckState::Passed, String::new())
+            }
+            Some(GateVerdict::Failed { findings }) => {
+                let first = findings.first().map(|finding| finding.message.clone());
+                (CheckState::Failed, first.unwrap_or_default())
+            }
+            Some(GateVerdict::Broken { why } | GateVerdict::NeedsHuman { why }) => {
+                (CheckState::Failed, why.clone())
+            }
+            Some(GateVerdict::Cancelled) => (CheckState::Skipped, "it was stopped".to_owned()),
+        };
+        checks.push(CompletionCheck::new(&gate.name, check, detail));
+    }
+    if !checks.iter().any(|check| check.name == SECRETS) {
+        let why = "no gate looks for secrets";
+        checks.push(CompletionCheck::new(SECRETS, CheckState::Skipped, why));
+    }
+    checks
+}
+
+/// The name of the gate that looks for secrets, unless it is given another.
+const SECRETS: &str = "secrets";
 
 /// What was told while the story was run, and what only the whole shows.
 fn warnings(state: &State, history: &History) -> Vec<String> {

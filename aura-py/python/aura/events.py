@@ -12,6 +12,7 @@ from typing import Literal, TypedDict, Union, final
 from aura.types import (
     AgentDefinition,
     CompleteOptions,
+    CompletionCheck,
     Evidence,
     Finding,
     GateDefinition,
@@ -390,6 +391,7 @@ class LandingRequested(_Event):
     type: Literal["landing.requested"]
     options: CompleteOptions
     gates: list[GateDefinition]
+    checks: NotRequired[list[CompletionCheck]]
 
 
 class IntentLanding(_Event):

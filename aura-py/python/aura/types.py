@@ -385,6 +385,14 @@ class Salvaged(TypedDict):
     commit: str
 
 
+class CompletionCheck(TypedDict):
+    """What was looked at before a story was completed."""
+
+    name: str
+    state: Literal["passed", "failed", "skipped"]
+    detail: NotRequired[str]
+
+
 class Report(TypedDict):
     """How the last run of a story ended, in numbers that were measured."""
 
@@ -412,6 +420,7 @@ class Report(TypedDict):
     flaky: NotRequired[list[str]]
     warnings: NotRequired[list[str]]
     salvaged: NotRequired[list[Salvaged]]
+    checks: NotRequired[list[CompletionCheck]]
 
 
 class DoctorCheck(TypedDict):

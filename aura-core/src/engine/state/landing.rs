@@ -158,7 +158,7 @@ impl State {
     }
 
     pub(super) fn apply_to_landing(&mut self, event: &Event) {
-        if let EventKind::LandingRequested { options, gates } = &event.kind {
+        if let EventKind::LandingRequested { options, gates, .. } = &event.kind {
             self.adopt_gates(gates);
             self.start_run(event.run, &RunOptions::default(), true);
             let mut landing = Landing::new((**options).clone());

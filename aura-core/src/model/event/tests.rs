@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::model::{
-    CompleteOptions, Complexity, Edge, Finding, FlakyPolicy, GateSchedule, Limits, Progress,
-    StoryTask, ToolState, Wave,
+    CheckState, CompleteOptions, CompletionCheck, Complexity, Edge, Finding, FlakyPolicy,
+    GateSchedule, Limits, Progress, StoryTask, ToolState, Wave,
 };
 
 /// Names that belong to the envelope.
@@ -402,6 +402,11 @@ fn integration_samples() -> Vec<EventKind> {
         EventKind::LandingRequested {
             options: Box::new(CompleteOptions::default().merge(true)),
             gates: vec![gate()],
+            checks: vec![
+                CompletionCheck::new("clean tree", CheckState::Passed, ""),
+                CompletionCheck::new("messages", CheckState::Failed, "not conventional: `x`"),
+                CompletionCheck::new("secrets", CheckState::Skipped, "why"),
+            ],
         },
         EventKind::IntentLanding {
             round: 3,

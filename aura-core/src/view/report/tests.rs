@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::{EventKind, GatePoint, GateVerdict, Policy, Spends, Verb};
+use crate::model::{EventKind, Finding, FlakyPolicy, GateDefinition, Policy, Spends, Verb};
 use crate::view::fixture::{Log, id};
 
 fn report(log: &Log) -> Report {
@@ -82,6 +82,7 @@ fn pauses_between_runs_do_not_count() {
     log.at(100_000).story(EventKind::LandingRequested {
         options: Box::default(),
         gates: Vec::new(),
+        checks: Vec::new(),
     });
     assert_eq!(Report::of(&log.state(), &log.events), None);
     log.at(100_003).story(EventKind::Landed {
@@ -94,6 +95,51 @@ fn pauses_between_runs_do_not_count() {
     assert_eq!(landed.overhead_ms, first.overhead_ms + 3_000);
     assert_eq!(landed.outcome, RunOutcome::Completed);
     assert_eq!((landed.commit, landed.previous), (id(8), Some(id(9))));
+}
+
+#[test]
+fn a_completion_says_what_was_looked_at() {
+    let check = CompletionCheck::new;
+    let gate = |name: &str| GateDefinition {
+        name: name.to_owned(),
+        digest: "d".to_owned(),
+        at: vec![GateSchedule::Final],
+        required: true,
+        flaky: FlakyPolicy::default(),
+        timeout_ms: 1,
+    };
+    let mut log = crossed();
+    assert_eq!(report(&log).checks, []);
+    let before = vec![
+        check("clean tree", CheckState::Failed, "uncommitted: a.txt"),
+        check("messages", CheckState::Passed, ""),
+    ];
+    log.story(EventKind::LandingRequested {
+        options: Box::default(),
+        gates: ["build", "test", "lint"].map(gate).to_vec(),
+        checks: before.clone(),
+    });
+    let red = GateVerdict::Failed {
+        findings: vec![Finding {
+            file: None,
+            line: None,
+            column: None,
+            message: "one is red".to_owned(),
+        }],
+    };
+    for (gate, verdict) in [("build", GateVerdict::Passed), ("test", red)] {
+        log.gate_start(None, gate, GatePoint::Final);
+        log.gate_end(None, gate, GatePoint::Final, verdict, 1);
+    }
+    log.finish(RunOutcome::ReadyToComplete, None);
+    let mut expected = before;
+    expected.extend([
+        check("build", CheckState::Passed, ""),
+        check("test", CheckState::Failed, "one is red"),
+        check("lint", CheckState::Skipped, "it did not come to it"),
+        check("secrets", CheckState::Skipped, "no gate looks for secrets"),
+    ]);
+    assert_eq!(report(&log).checks, expected);
 }
 
 #[test]

@@ -190,7 +190,12 @@ impl Simulation {
         if self.state.status == StoryStatus::ReadyToComplete || self.world.random.percent(20) {
             let options = Box::new(CompleteOptions::default().merge(true));
             let gates = self.world.gates.clone();
-            self.run(EventKind::LandingRequested { options, gates })?;
+            let checks = Vec::new();
+            self.run(EventKind::LandingRequested {
+                options,
+                gates,
+                checks,
+            })?;
         }
         Ok(())
     }
