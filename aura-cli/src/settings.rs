@@ -143,9 +143,9 @@ impl Settings {
         for agent in self.agents.iter().filter(|agent| !agent.when.is_empty()) {
             let mut patterns = globset::GlobSetBuilder::new();
             for pattern in &agent.when {
-                patterns.add(globset::Glob::new(pattern).map_err(bad_pattern)?);
+                patterns.add(globset::Glob::new(pattern).map_err(|error| bad_pattern(&error))?);
             }
-            let patterns = patterns.build().map_err(bad_pattern)?;
+            let patterns = patterns.build().map_err(|error| bad_pattern(&error))?;
             for task in plan.tasks.iter_mut().filter(|task| task.agent.is_none()) {
                 if task.files.iter().any(|file| patterns.is_match(file)) {
                     task.agent = Some(agent.name.clone());
@@ -256,7 +256,7 @@ impl Settings {
     }
 }
 
-fn bad_pattern(error: globset::Error) -> Error {
+fn bad_pattern(error: &globset::Error) -> Error {
     Error::new(ErrorKind::InvalidConfig, error.to_string())
 }
 

@@ -90,3 +90,7 @@ pub use view::{
     AgentCounts, FailedTask, GateLine, GateWord, ProviderLimit, Report, Salvaged, StatusView,
     Story, TaskLine, dot, mermaid, svg,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/embedding.md")]
+struct Embedding;
