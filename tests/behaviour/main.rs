@@ -21,6 +21,7 @@ mod landing;
 #[cfg(unix)]
 mod landing_steered;
 #[cfg(unix)]
+mod liars;
 mod neighbours;
 #[cfg(unix)]
 mod options;

@@ -43,6 +43,7 @@ pub(in crate::agent) static PRESET: Preset = Preset {
     ],
     config: &[],
     has_mcp: false,
+    names_session: false,
     speaks_text: true,
     needs_login: false,
     login_help: "set the key of a provider, such as OPENAI_API_KEY",

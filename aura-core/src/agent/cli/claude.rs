@@ -61,6 +61,7 @@ pub(in crate::agent) static PRESET: Preset = Preset {
     ],
     config: &[("CLAUDE_CONFIG_DIR", "")],
     has_mcp: true,
+    names_session: true,
     speaks_text: false,
     needs_login: false,
     login_help: "start `claude` once and use /login, or set ANTHROPIC_API_KEY",

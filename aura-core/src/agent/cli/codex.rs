@@ -17,6 +17,7 @@ pub(in crate::agent) static PRESET: Preset = Preset {
     set: &[],
     config: &[("CODEX_HOME", "")],
     has_mcp: true,
+    names_session: false,
     speaks_text: false,
     // Without a login and a network it waits for ever.
     needs_login: true,

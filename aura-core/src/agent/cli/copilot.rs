@@ -37,6 +37,7 @@ pub(in crate::agent) static PRESET: Preset = Preset {
     set: &[("COPILOT_AUTO_UPDATE", "false")],
     config: &[("COPILOT_HOME", "")],
     has_mcp: true,
+    names_session: true,
     speaks_text: false,
     needs_login: false,
     login_help: "start `copilot` once and use /login, or set COPILOT_GITHUB_TOKEN",

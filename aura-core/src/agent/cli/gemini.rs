@@ -26,6 +26,7 @@ pub(in crate::agent) static PRESET: Preset = Preset {
     ],
     config: &[("GEMINI_CLI_HOME", "")],
     has_mcp: true,
+    names_session: true,
     speaks_text: false,
     needs_login: false,
     login_help: "start `gemini` once and log in, or set GEMINI_API_KEY",

@@ -53,6 +53,7 @@ pub(in crate::agent) static PRESET: Preset = Preset {
         ("XDG_CACHE_HOME", "cache"),
     ],
     has_mcp: true,
+    names_session: false,
     speaks_text: false,
     needs_login: false,
     login_help: "run `opencode auth login`, or set the key of a provider",

@@ -38,6 +38,8 @@ pub(in crate::agent) struct Preset {
     /// Variables that name its directories, and where these are in one that the user names.
     pub(super) config: &'static [(&'static str, &'static str)],
     pub(super) has_mcp: bool,
+    /// A new session has the id that it is given.
+    pub(super) names_session: bool,
     /// It writes text, not events.
     pub(super) speaks_text: bool,
     /// Without a login it does not fail, it hangs.

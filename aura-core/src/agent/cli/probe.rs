@@ -69,10 +69,12 @@ async fn ask(
 ) -> Result<String, String> {
     let mut program = surroundings.program.clone();
     program.argv = vec![path.to_string_lossy().into_owned(), "--version".to_owned()];
+    // It is not known what else the program does, so that it gets a place where there is nothing to do it to.
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let redactor = Redactor::default();
     let marker = format!("probe-{}", Uuid::now_v7());
     let command = program
-        .command(&std::env::temp_dir(), &marker, &[], &redactor)
+        .command(folder.path(), &marker, &[], &redactor)
         .deadline(Some(PATIENCE))
         .first_signal(preset.first_signal);
     let pending = process::spawn(command).map_err(|error| error.to_string())?;

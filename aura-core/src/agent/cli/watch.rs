@@ -61,8 +61,11 @@ impl Watch {
     ) -> Self {
         let stop = context.cancel().child_token();
         let told = || Told::new(steps, Clock::system());
+        let mut said = told();
+        // What is said of another session counts for nothing from the first line on.
+        said.session(session.new_id().filter(|_| preset.names_session));
         let inner = Inner {
-            stdout: Reader::new((preset.protocol)(), told()),
+            stdout: Reader::new((preset.protocol)(), said),
             stderr: Reader::new(Box::new(Plain), told()),
             redactor: redactor.clone(),
             context: context.clone(),

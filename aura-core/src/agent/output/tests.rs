@@ -1,5 +1,7 @@
 //! Recorded streams of the real programs, whole, cut at every byte, and damaged at random.
 
+mod recordings;
+
 use jiff::tz::TimeZone;
 
 use super::*;

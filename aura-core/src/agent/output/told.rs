@@ -142,7 +142,7 @@ impl Told {
     }
 
     /// The session, as the agent first names it.
-    pub(super) fn session(&mut self, id: Option<&str>) {
+    pub(in crate::agent) fn session(&mut self, id: Option<&str>) {
         let id = id.filter(|id| !id.is_empty() && id.len() <= NAME_LIMIT);
         if let (None, Some(id)) = (&self.session, id) {
             self.session = Some(id.to_owned());
