@@ -26,6 +26,7 @@ mod neighbours;
 #[cfg(unix)]
 mod options;
 mod parity;
+mod planted;
 #[cfg(unix)]
 mod prompts;
 #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! The presets with programs in their place that print recorded streams.
 
 mod ends;
+mod forged;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
