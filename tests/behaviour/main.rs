@@ -30,6 +30,7 @@ mod planted;
 #[cfg(unix)]
 mod prompts;
 #[cfg(unix)]
+mod quota;
 mod real_agents;
 mod repository;
 #[cfg(unix)]
