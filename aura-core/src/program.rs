@@ -228,7 +228,12 @@ macro_rules! configurable {
                 let program = crate::program::Program::new(argv);
                 Self { program }
             }
+        }
 
+        crate::program::configurable!($kind, with more);
+    };
+    ($kind:ident, with more) => {
+        impl $kind {
             /// Passes on variables of the host's environment: by name, or with a final `*` all that begin so.
             #[must_use]
             pub fn env_allow<I, S>(mut self, names: I) -> Self

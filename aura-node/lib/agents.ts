@@ -1,10 +1,15 @@
 /** Agents that are ready to use. */
 
-import type { AgentOptions, PresetAgent, PresetOptions, ProgramOptions } from "./options.js";
+import type { AcpAgent, AcpOptions, AgentOptions, PresetAgent, PresetOptions, ProgramOptions } from "./options.js";
 
 /** A program that reads a prompt and edits its directory. */
 export function command(argv: string[], options: ProgramOptions = {}): AgentOptions {
   return { ...options, command: argv };
+}
+
+/** A program that speaks the Agent Client Protocol, such as `["opencode", "acp"]`. */
+export function acp(argv: string[], options: AcpOptions = {}): AcpAgent {
+  return { ...options, acp: argv };
 }
 
 const preset =

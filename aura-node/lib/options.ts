@@ -35,6 +35,32 @@ export interface PresetOptions extends ProgramOptions {
   configDir?: string;
   /** A text before each prompt. */
   role?: string;
+  /** Servers for it to use. */
+  mcp?: McpServers;
+}
+
+/** MCP servers for an agent to use, by name, and which of their tools; all of them where absent. */
+export interface McpServers {
+  servers: Record<string, { command: string; args?: string[]; env?: Record<string, string> }>;
+  tools?: string[];
+}
+
+/** How a program of the Agent Client Protocol is used. */
+export interface AcpOptions extends ProgramOptions {
+  /** One that it offers. */
+  model?: string;
+  /** Whether whatever it asks for is allowed; it is where absent. */
+  yolo?: boolean;
+  /** A text before each prompt. */
+  role?: string;
+  /** Servers for it to use; the protocol cannot limit their tools. */
+  mcp?: McpServers;
+}
+
+/** A program that speaks the Agent Client Protocol. */
+export interface AcpAgent extends AcpOptions {
+  /** The program and its arguments, which no shell interprets. */
+  acp: string[];
 }
 
 /** A preset under its name: `copilot`, `claude`, `codex`, `gemini`, `opencode` or `aider`. */
@@ -148,7 +174,7 @@ export interface OwnGate extends GateRules {
 /** How a repository is opened. */
 export interface OpenOptions {
   /** Agents by name; tasks that name none use `default`. */
-  agents?: Record<string, AgentOptions | PresetAgent | OwnAgent>;
+  agents?: Record<string, AgentOptions | PresetAgent | AcpAgent | OwnAgent>;
   gates?: (GateOptions | OwnGate)[];
   /** Adds the gates that the repository seems to want. */
   detectGates?: boolean;

@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 /// Members whose contents belong to the user, names included.
 const FOREIGN: [&str; 3] = ["metadata", "env", "fallback"];
-/// The member whose own members are names that the user chose; what stands under these names is the library's.
-const NAMED: &str = "agents";
+/// The members whose own members are names that the user chose; what stands under these names is the library's.
+const NAMED: [&str; 2] = ["agents", "servers"];
 
 /// A JSON text for JavaScript.
 pub(crate) fn to_camel(text: &str) -> String {
@@ -33,7 +33,9 @@ fn walk(value: Value, rename: fn(&str) -> String) -> Value {
             .map(|(name, value)| {
                 let value = match value {
                     value if FOREIGN.contains(&name.as_str()) => value,
-                    Value::Object(named) if name == NAMED => under_names(named, rename),
+                    Value::Object(named) if NAMED.contains(&name.as_str()) => {
+                        under_names(named, rename)
+                    }
                     value => walk(value, rename),
                 };
                 (rename(&name), value)

@@ -36,10 +36,12 @@ test("agents that are ready to use", () => {
   const text = readFileSync(join(PACKAGE, "..", "aura-core", "src", "agent", "presets.rs"), "utf8");
   const presets = [...text.matchAll(/^pub fn (\w+)\(\) -> CliAgent/gm)].map(([, name]) => name);
   assert.ok(presets.length > 5);
-  assert.deepEqual(Object.keys(aura.agents).sort(), ["command", ...presets].sort());
+  assert.deepEqual(Object.keys(aura.agents).sort(), ["acp", "command", ...presets].sort());
   for (const name of presets) {
     assert.deepEqual(aura.agents[name]({ model: "m", yolo: false }), { model: "m", yolo: false, preset: name });
   }
+  const mcp = { servers: { s: { command: "x" } } };
+  assert.deepEqual(aura.agents.acp(["x"], { model: "m", mcp }), { model: "m", mcp, acp: ["x"] });
 });
 
 test("a class for each kind of error", () => {

@@ -199,6 +199,16 @@ def test_presets_say_what_they_were_told() -> None:
         "timeout_ms": 1500,
     }
     assert aura.agents.command(["x"]).options == {"command": ["x"]}
+    servers: aura.types.McpServers = {"servers": {"s": {"command": "x"}}, "tools": ["t"]}
+    agent = aura.agents.acp(["x", "acp"], model="m", yolo=False, role="r", mcp=servers, env={"A": "1"})
+    assert agent.options == {
+        "acp": ["x", "acp"],
+        "model": "m",
+        "yolo": False,
+        "role": "r",
+        "mcp": servers,
+        "env": {"A": "1"},
+    }
 
 
 def test_gates_of_python_keep_their_rules(repository: Path) -> None:

@@ -81,8 +81,11 @@ def test_options_of_opening_and_creating() -> None:
     start, end = agent.index("preset"), agent.index("env")
     said = ["preset" if name == "name" else name for name in options(aura.agents.preset)]
     assert said == agent[start:]
+    said = ["acp" if name == "argv" else name for name in options(aura.agents.acp)]
+    only_presets = ("command", "preset", "program", "args", "config_dir")
+    assert said == [name for name in agent if name not in only_presets]
     said = ["command" if name == "argv" else name for name in options(aura.agents.command)]
-    assert said == agent[:start] + agent[end:]
+    assert said == ["command", *agent[end:]]
     gate = [name.removesuffix("_ms") for name in members("GateOptions", "embed/open.rs") if name != "host"]
     assert ["command" if name == "argv" else name for name in options(aura.gates.command)] == gate
 

@@ -22,6 +22,8 @@ thread() { echo '{"type":"thread.started","thread_id":"0190163d"}'; echo '{"type
 codex() { echo '{"type":"turn.completed","usage":{"input_tokens":1,"output_tokens":1}}'; }
 "#;
 
+type Make = fn() -> CliAgent;
+
 struct Lie {
     what: &'static str,
     agent: fn() -> CliAgent,
@@ -215,7 +217,7 @@ async fn nobody_is_believed() {
 /// The same programs are believed when they did what they say, so that the lies above fail by what is wrong with them alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_did_it_is_believed() {
-    let truths: [(fn() -> CliAgent, &str); 3] = [
+    let truths: [(Make, &str); 3] = [
         (agents::copilot, "echo x > a.txt; copilot"),
         (agents::claude, "echo x > a.txt; claude"),
         (agents::codex, "echo x > a.txt; thread; codex"),

@@ -108,9 +108,12 @@ fn every_ready_agent_and_gate_is_there() {
         let text = fs::read_to_string(core().join(folder).join("presets.rs")).expect("text");
         public(&[text], "")
     };
-    // A command, a function of the host, or the name of a preset.
+    // A command, a program of the protocol, a function of the host, or the name of a preset.
     let named: Vec<&str> = aura_core::agents::CliAgent::names().collect();
-    assert_eq!(presets("agent"), set([&["command", "host"][..], &named]));
+    assert_eq!(
+        presets("agent"),
+        set([&["acp", "command", "host"][..], &named])
+    );
     assert_eq!(presets("gate"), set([&["command", "host"][..]]));
     let detect = fs::read_to_string(core().join("gate/detect.rs")).expect("text");
     assert_eq!(

@@ -8,8 +8,10 @@ use aura_tests::Script;
 
 use crate::kit::{World, plan_of, quick, run, task, told_of};
 
+type Make = fn() -> CliAgent;
+
 /// A program that says each limit as its agent does: `$U` is the end in seconds since 1970.
-const LIMITS: [(fn() -> CliAgent, &str, &str); 3] = [
+const LIMITS: [(Make, &str, &str); 3] = [
     (
         agents::claude,
         r#"echo '{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"result":"Claude AI usage limit reached|'$U'","session_id":"'$S'"}'"#,
@@ -30,7 +32,7 @@ const LIMITS: [(fn() -> CliAgent, &str, &str); 3] = [
 /// Agents at once.
 const PARALLEL: usize = 3;
 
-async fn meets_a_limit(tasks: usize, (agent, limit, well): (fn() -> CliAgent, &str, &str)) {
+async fn meets_a_limit(tasks: usize, (agent, limit, well): (Make, &str, &str)) {
     let world = World::new(&Script::new());
     let body = format!(
         "[ -n \"$AURA_TASK\" ] || exit 0\n\

@@ -6,10 +6,11 @@
     reason = "tests tell what they leave out and what they saw"
 )]
 
+mod acp;
 mod cast;
 mod faults;
 
-use aura_core::{CompleteOptions, Progress, RunEvent, RunOutcome, gates};
+use aura_core::{AgentBackend, CompleteOptions, Progress, Report, RunEvent, RunOutcome, gates};
 use aura_tests::llm::Received;
 
 use crate::kit::{plan_of, quick, task, told};
@@ -54,8 +55,20 @@ const PLAIN_TASKS: [(&str, &str); 4] = [
 
 async fn plays(kind: Kind, tasks: &[(&str, &str)]) -> Option<Vec<Received>> {
     let cast = Cast::new(kind)?;
+    let agent = cast.agent("ok");
+    let report = plays_as(&cast, agent, tasks).await;
+    assert!(report.usage.input_tokens >= 1000, "{:?}", report.usage);
+    Some(cast.model.received())
+}
+
+/// The story, by any agent that works with the cast's model.
+async fn plays_as(
+    cast: &Cast,
+    agent: impl AgentBackend + 'static,
+    tasks: &[(&str, &str)],
+) -> Report {
     let gate = gates::command("finished", ["sh", "-c", "! grep -n unfinished ./*.txt"]);
-    let aura = cast.open(cast.agent("ok"), [gate]).await;
+    let aura = cast.open(agent, [gate]).await;
     let tasks = tasks.iter();
     let tasks = tasks.map(|(line, description)| task(line).description(*description));
     let (story, events) = cast.run(&aura, plan_of(tasks.collect()), quick()).await;
@@ -86,9 +99,8 @@ async fn plays(kind: Kind, tasks: &[(&str, &str)]) -> Option<Vec<Received>> {
         .filter(|file| file.ends_with(".txt") && !file.contains('/'));
     assert_eq!(new.count(), 5, "{files}");
     assert!(!files.contains("aider"), "{files}");
-    assert!(report.usage.input_tokens >= 1000, "{:?}", report.usage);
-    told_live(kind, &events);
-    Some(cast.model.received())
+    told_live(cast.kind(), &events);
+    report
 }
 
 /// Readers saw what the agents did while they did it.
@@ -98,7 +110,9 @@ fn told_live(kind: Kind, events: &[RunEvent]) {
             .iter()
             .any(|event| matches!(event, RunEvent::Progress(progress) if fits(progress)))
     };
-    assert!(has(|told| matches!(told, Progress::AgentUsage { .. })));
+    // The protocol need not tell what was used.
+    let usage = has(|told| matches!(told, Progress::AgentUsage { .. }));
+    assert!(usage || kind.speaks_acp());
     let texts = has(|told| matches!(told, Progress::AgentText { .. }));
     let tools = has(|told| matches!(told, Progress::AgentTool { .. }));
     // Without tools there are no events, only lines.

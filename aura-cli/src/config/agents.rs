@@ -11,6 +11,9 @@ use super::reader::{Key, Reader, key};
 use super::tree::{Data, Entry, Node, Place};
 use super::{AgentEntry, Config};
 
+/// The backend of programs that speak the Agent Client Protocol.
+pub(crate) const ACP: &str = "acp";
+
 /// Bytes of a role; more is no role.
 const MAX_ROLE: u64 = 256 * 1024;
 
@@ -91,6 +94,14 @@ fn agent(entry: &Entry, root: &Path, reader: &mut Reader) -> Option<(AgentEntry,
                 reader.push(entry.at, Problem::error("missing_key", message));
             }
         }
+        Some((ACP, _)) => {
+            agent.preset = Some(ACP.to_owned());
+            if !has_command {
+                let message =
+                    format!("{what} has no `command`: the program that speaks the protocol");
+                reader.push(entry.at, Problem::error("missing_key", message));
+            }
+        }
         Some((name, at)) if CliAgent::names().any(|known| known == name) => {
             agent.preset = Some(name.to_owned());
             if has_command {
@@ -101,7 +112,7 @@ fn agent(entry: &Entry, root: &Path, reader: &mut Reader) -> Option<(AgentEntry,
         Some((name, at)) => {
             let known: Vec<&str> = CliAgent::names().collect();
             let message = format!("there is no backend `{name}`");
-            let help = format!("there are command, {}", known.join(", "));
+            let help = format!("there are command, {ACP}, {}", known.join(", "));
             reader.push(at, Problem::error("unknown_value", message).help(help));
         }
     }

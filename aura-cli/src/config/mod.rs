@@ -13,6 +13,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use self::agents::ACP;
 use aura_core::agents::McpServers;
 use aura_core::{
     Error, ErrorKind, FlakyPolicy, GateSchedule, Limits, OnExhausted, Problem, Result,

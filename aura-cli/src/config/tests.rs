@@ -26,6 +26,20 @@ fn problems(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_program_of_the_agent_client_protocol_has_a_command_and_what_it_takes() {
+    let text =
+        "agents: { default: { backend: acp, command: [opencode, acp], model: m/x, env: [A_KEY] } }";
+    let config = Config::parse(text, Path::new("agent-config.yaml")).expect("a good file");
+    let agent = &config.agents[0];
+    assert_eq!(agent.preset.as_deref(), Some("acp"));
+    assert_eq!(agent.command, ["opencode", "acp"]);
+    assert_eq!(agent.model.as_deref(), Some("m/x"));
+    let text = "agents: { default: { backend: acp } }";
+    let error = Config::parse(text, Path::new("agent-config.yaml")).expect_err("no command");
+    assert!(error.to_string().contains("no `command`"), "{error}");
+}
+
+#[test]
 fn every_supported_key_is_read() {
     let text = "\
 dispatch: { maxParallel: 4, timeout: 300, idleTimeout: 60, schedule: waves, isolation: task, onExhausted: abort_story }

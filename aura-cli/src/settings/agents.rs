@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use aura_core::agents::{self, CliAgent};
+use aura_core::agents::{self, AcpAgent, CliAgent};
 use aura_core::{AgentBackend, Error, ErrorKind, Result};
 
 use super::Shared;
 use crate::args::EngineFlags;
-use crate::config::{AgentEntry, Config, PATH};
+use crate::config::{ACP, AgentEntry, Config, PATH};
 use crate::environment::Environment;
 use crate::words;
 
@@ -16,6 +16,9 @@ pub(super) const DEFAULT_AGENT: &str = "default";
 
 /// An agent as the file and the command line want it.
 pub(super) fn started(entry: &AgentEntry, shared: &Shared) -> Arc<dyn AgentBackend> {
+    if entry.preset.as_deref() == Some(ACP) {
+        return Arc::new(acp(entry, shared));
+    }
     let Some(mut agent) = entry.preset.as_deref().and_then(CliAgent::named) else {
         let program = agents::command(&entry.command);
         return Arc::new(program.env_allow(&entry.env).sandbox(&entry.sandbox));
@@ -34,6 +37,24 @@ pub(super) fn started(entry: &AgentEntry, shared: &Shared) -> Arc<dyn AgentBacke
         agent = agent.mcp(servers.clone());
     }
     Arc::new(agent.env_allow(&entry.env).sandbox(&entry.sandbox))
+}
+
+fn acp(entry: &AgentEntry, shared: &Shared) -> AcpAgent {
+    let mut agent = agents::acp(&entry.command);
+    // The model that all agents share is none that this one need offer.
+    if let Some(model) = &entry.model {
+        agent = agent.model(model);
+    }
+    if let Some(yolo) = shared.yolo {
+        agent = agent.yolo(yolo);
+    }
+    if let Some(role) = &entry.role {
+        agent = agent.role(role);
+    }
+    if let Some(servers) = &shared.mcp {
+        agent = agent.mcp(servers.clone());
+    }
+    agent.env_allow(&entry.env).sandbox(&entry.sandbox)
 }
 
 /// The agents of the file, and the one that the call names as that of tasks which name none.

@@ -1,14 +1,18 @@
 //! Who does the work. [`AgentBackend`] is the only thing the engine knows of an agent.
 
+mod acp;
 mod cli;
 mod command;
 mod ending;
 mod host;
 mod output;
 pub(crate) mod presets;
+mod proof;
+mod session;
 mod signal;
 #[cfg(test)]
 pub(crate) mod tests;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

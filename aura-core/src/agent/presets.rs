@@ -1,5 +1,6 @@
 //! Agents that are ready to use.
 
+pub use super::acp::AcpAgent;
 use super::cli;
 pub use super::cli::{CliAgent, CompletionCommand, CompletionProbe, McpServer, McpServers};
 pub use super::command::CommandAgent;
@@ -15,6 +16,17 @@ where
     S: Into<String>,
 {
     CommandAgent::new(argv)
+}
+
+/// A program that speaks the Agent Client Protocol on its standard streams, such as `["opencode", "acp"]`.
+///
+/// No shell interprets the arguments.
+pub fn acp<I, S>(argv: I) -> AcpAgent
+where
+    I: IntoIterator<Item = S>,
+    S: Into<String>,
+{
+    AcpAgent::new(argv)
 }
 
 /// GitHub Copilot CLI (`copilot`).

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::agent::AgentBackend;
+use crate::agents::{McpServer, McpServers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{ConfiguredGate, Gate};
 use crate::host::HostQueue;
@@ -46,6 +47,7 @@ enum StoreKind {
 #[serde(deny_unknown_fields)]
 struct AgentOptions {
     command: Option<Vec<String>>,
+    acp: Option<Vec<String>>,
     preset: Option<String>,
     model: Option<String>,
     yolo: Option<bool>,
@@ -53,6 +55,7 @@ struct AgentOptions {
     args: Option<Vec<String>>,
     config_dir: Option<PathBuf>,
     role: Option<String>,
+    mcp: Option<McpOptions>,
     #[serde(default)]
     env: BTreeMap<String, String>,
     #[serde(default)]
@@ -61,6 +64,9 @@ struct AgentOptions {
     sandbox: Vec<String>,
     host: Option<HostOptions>,
 }
+
+/// What only a preset takes.
+const ONLY_PRESETS: [&str; 3] = ["program", "args", "config_dir"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -115,8 +121,12 @@ impl AgentOptions {
         if self.preset.is_some() {
             return self.make_preset(name);
         }
-        if let Some(only) = self.only_for_presets() {
-            let message = format!("the agent `{name}` has `{only}`, which only a preset takes");
+        if self.acp.is_some() {
+            return self.make_acp(name);
+        }
+        let acp_takes = ["model", "yolo", "role", "mcp"].as_slice();
+        if let Some(only) = self.only_for(&[acp_takes, &ONLY_PRESETS].concat()) {
+            let message = format!("the agent `{name}` has `{only}`, which a command does not take");
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         match (self.command, self.host) {
@@ -135,22 +145,50 @@ impl AgentOptions {
         }
     }
 
-    /// The first member that is there and that only a preset has.
-    fn only_for_presets(&self) -> Option<&'static str> {
-        let members = [
-            ("model", self.model.is_some()),
-            ("yolo", self.yolo.is_some()),
-            ("program", self.program.is_some()),
-            ("args", self.args.is_some()),
-            ("config_dir", self.config_dir.is_some()),
-            ("role", self.role.is_some()),
-        ];
-        let found = members.into_iter().find(|(_, is_there)| *is_there);
-        found.map(|(member, _)| member)
+    /// The first of these members that is there.
+    fn only_for(&self, members: &[&'static str]) -> Option<&'static str> {
+        let is_there = |member: &str| match member {
+            "model" => self.model.is_some(),
+            "yolo" => self.yolo.is_some(),
+            "program" => self.program.is_some(),
+            "args" => self.args.is_some(),
+            "config_dir" => self.config_dir.is_some(),
+            "role" => self.role.is_some(),
+            _ => self.mcp.is_some(),
+        };
+        members.iter().copied().find(|member| is_there(member))
+    }
+
+    fn make_acp(self, name: &str) -> Result<Arc<dyn AgentBackend>> {
+        if self.command.is_some() || self.host.is_some() {
+            return Err(one_of("agent", name));
+        }
+        if let Some(only) = self.only_for(&ONLY_PRESETS) {
+            let message = format!("the agent `{name}` has `{only}`, which only a preset takes");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        let agent = agents::acp(self.acp.unwrap_or_default());
+        let mut agent = agent.env_allow(self.env_allow).sandbox(self.sandbox);
+        for (variable, value) in self.env {
+            agent = agent.env(variable, value);
+        }
+        if let Some(model) = self.model {
+            agent = agent.model(model);
+        }
+        if let Some(yolo) = self.yolo {
+            agent = agent.yolo(yolo);
+        }
+        if let Some(role) = self.role {
+            agent = agent.role(role);
+        }
+        if let Some(mcp) = self.mcp {
+            agent = agent.mcp(mcp.into());
+        }
+        Ok(Arc::new(agent))
     }
 
     fn make_preset(self, name: &str) -> Result<Arc<dyn AgentBackend>> {
-        if self.command.is_some() || self.host.is_some() {
+        if self.command.is_some() || self.host.is_some() || self.acp.is_some() {
             return Err(one_of("agent", name));
         }
         let preset = self.preset.unwrap_or_default();
@@ -180,7 +218,46 @@ impl AgentOptions {
         if let Some(role) = self.role {
             agent = agent.role(role);
         }
+        if let Some(mcp) = self.mcp {
+            agent = agent.mcp(mcp.into());
+        }
         Ok(Arc::new(agent))
+    }
+}
+
+/// MCP servers for an agent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct McpOptions {
+    servers: BTreeMap<String, McpServerOptions>,
+    tools: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct McpServerOptions {
+    command: String,
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+}
+
+impl From<McpOptions> for McpServers {
+    fn from(options: McpOptions) -> Self {
+        let servers = options.servers.into_iter();
+        let all = servers.fold(Self::new(), |all, (name, given)| {
+            let server = McpServer::new(given.command).args(given.args);
+            let server = given
+                .env
+                .into_iter()
+                .fold(server, |server, (name, value)| server.env(name, value));
+            all.server(name, server)
+        });
+        match options.tools {
+            Some(tools) => all.tools(tools),
+            None => all,
+        }
     }
 }
 
@@ -219,7 +296,11 @@ impl GateOptions {
 }
 
 fn one_of(what: &str, name: &str) -> Error {
-    let preset = if what == "agent" { ", a preset" } else { "" };
+    let preset = if what == "agent" {
+        ", a preset, a program of the Agent Client Protocol"
+    } else {
+        ""
+    };
     Error::new(
         ErrorKind::InvalidInput,
         format!("the {what} `{name}` has to be either a command{preset} or a function of the host"),

@@ -307,15 +307,28 @@ async fn a_preset_is_opened_by_its_name_and_nothing_else_takes_its_options() {
         json!({
             "preset": "claude", "model": "m", "yolo": false, "program": "/bin/sh", "args": ["-x"],
             "env": {"A": "b"}, "env_allow": ["B"], "sandbox": ["env"], "config_dir": "/c", "role": "r",
+            "mcp": {"servers": {"s": {"command": "x", "args": ["-y"], "env": {"C": "d"}}}, "tools": ["t"]},
+        }),
+        json!({"acp": ["opencode", "acp"]}),
+        json!({
+            "acp": ["x"], "model": "m", "yolo": false, "role": "r", "mcp": {"servers": {"s": {"command": "x"}}},
+            "env": {"A": "b"}, "env_allow": ["B"], "sandbox": ["env"],
         }),
     ] {
         assert!(open(agent).await.is_none());
     }
     for (agent, told) in [
         (json!({"preset": "nobody"}), "nobody"),
-        (json!({"preset": "claude", "command": ["x"]}), "a preset or"),
+        (json!({"preset": "claude", "command": ["x"]}), "a preset,"),
         (json!({"command": ["x"], "model": "m"}), "`model`"),
         (json!({"host": {}, "role": "r"}), "`role`"),
+        (json!({"command": ["x"], "mcp": {"servers": {}}}), "`mcp`"),
+        (json!({"acp": ["x"], "config_dir": "/c"}), "`config_dir`"),
+        (json!({"acp": ["x"], "preset": "claude"}), "a preset,"),
+        (
+            json!({"preset": "claude", "mcp": {"server": {}}}),
+            "`server`",
+        ),
     ] {
         let error = open(agent).await.expect("refused").to_string();
         assert!(error.contains(told), "{error}");

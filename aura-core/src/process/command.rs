@@ -55,6 +55,7 @@ pub(crate) struct Command {
     pub(super) marker: String,
     pub(super) environment: Vec<(OsString, OsString)>,
     pub(super) stdin: Vec<u8>,
+    pub(super) more_stdin: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
     pub(super) log: Option<(PathBuf, u64)>,
     pub(super) tail_limit: usize,
     pub(super) deadline: Option<Duration>,
@@ -84,6 +85,7 @@ impl Command {
             marker: marker.into(),
             environment: Vec::new(),
             stdin: Vec::new(),
+            more_stdin: None,
             log: None,
             tail_limit: DEFAULT_TAIL_LIMIT,
             deadline: None,
@@ -107,6 +109,13 @@ impl Command {
     #[must_use]
     pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
+        self
+    }
+
+    /// What the program reads from stdin while it runs; then its stdin ends.
+    #[must_use]
+    pub(crate) fn stdin_from(mut self, bytes: mpsc::UnboundedReceiver<Vec<u8>>) -> Self {
+        self.more_stdin = Some(bytes);
         self
     }
 

@@ -1,11 +1,13 @@
 //! The life of a command: held, started, watched, ended.
 
+use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -106,7 +108,7 @@ impl Pending {
             let message = format!("{name} was cancelled before it was started");
             return Err(Error::new(ErrorKind::Cancelled, message));
         }
-        let with_stdin = !self.command.stdin.is_empty();
+        let with_stdin = !self.command.stdin.is_empty() || self.command.more_stdin.is_some();
         let streams = match self.holder.go(with_stdin).await {
             Ok(streams) => streams,
             Err(error) => {
@@ -175,8 +177,10 @@ impl Watch {
     async fn run(mut self, streams: Streams, cancel: CancellationToken) -> Result<Finished> {
         let (mut stdin, mut stdout, mut stderr) =
             (streams.stdin, Some(streams.stdout), Some(streams.stderr));
-        let input = std::mem::take(&mut self.command.stdin);
-        let mut unsent = input.as_slice();
+        let mut input = Input {
+            unsent: std::mem::take(&mut self.command.stdin).into(),
+            more: self.command.more_stdin.take(),
+        };
         let (mut out_buffer, mut err_buffer) = (vec![0; READ_SIZE], vec![0; READ_SIZE]);
         while self.drain_until.is_none() || stdout.is_some() || stderr.is_some() {
             let timer = self.timer();
@@ -187,7 +191,7 @@ impl Watch {
                 length = read(&mut stderr, &mut err_buffer) => {
                     self.output(OutputStream::Stderr, &err_buffer[..length]);
                 }
-                () = feed(&mut stdin, &mut unsent), if stdin.is_some() => {}
+                () = feed(&mut stdin, &mut input), if stdin.is_some() => {}
                 report = self.holder.next(), if self.drain_until.is_none() => {
                     self.hear(report).await?;
                 }
@@ -356,17 +360,33 @@ async fn read<R: AsyncRead + Unpin>(stream: &mut Option<R>, buffer: &mut [u8]) -
     }
 }
 
-/// Writes once to stdin, and closes it after the last byte or when nobody reads it any more. Cancel safe.
-async fn feed(stdin: &mut Option<ChildStdin>, unsent: &mut &[u8]) {
+/// What the program still has to read.
+struct Input {
+    unsent: VecDeque<u8>,
+    more: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
+}
+
+/// Writes once to stdin, or waits for what there is to write; closes it when nothing more comes or nobody reads it any more. Cancel
+/// safe.
+async fn feed(stdin: &mut Option<ChildStdin>, input: &mut Input) {
     let Some(open) = stdin else {
         return pending().await;
     };
-    match open.write(unsent).await {
-        Ok(length) if length > 0 => *unsent = &unsent[length..],
-        _ => *unsent = &[],
+    let (piece, _) = input.unsent.as_slices();
+    if !piece.is_empty() {
+        match open.write(piece).await {
+            Ok(length) if length > 0 => drop(input.unsent.drain(..length)),
+            _ => *stdin = None,
+        }
+        return;
     }
-    if unsent.is_empty() {
-        *stdin = None;
+    let more = match &mut input.more {
+        Some(more) => more.recv().await,
+        None => None,
+    };
+    match more {
+        Some(bytes) => input.unsent = bytes.into(),
+        None => *stdin = None,
     }
 }
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from aura._bridge import given
+from aura.types import McpServers
 
 
 class CommandAgent:
@@ -39,6 +40,7 @@ def preset(
     args: Sequence[str] | None = None,
     config_dir: str | os.PathLike[str] | None = None,
     role: str | None = None,
+    mcp: McpServers | None = None,
     env: Mapping[str, str] | None = None,
     env_allow: Sequence[str] | None = None,
     sandbox: Sequence[str] | None = None,
@@ -46,11 +48,31 @@ def preset(
     """A coding agent that Aura knows: `copilot`, `claude`, `codex`, `gemini`, `opencode` or `aider`.
 
     Without `yolo=False` it may do everything without asking. `program` is where it is, `args` are further arguments, `config_dir` is
-    its configuration, `role` a text before each prompt; the others are those of `command`.
+    its configuration, `role` a text before each prompt, `mcp` servers for it to use; the others are those of `command`.
     """
     folder = None if config_dir is None else os.fsdecode(config_dir)
-    options = given(model=model, yolo=yolo, program=program, args=args, config_dir=folder, role=role)
+    options = given(model=model, yolo=yolo, program=program, args=args, config_dir=folder, role=role, mcp=mcp)
     return CommandAgent({"preset": name, **options, **given(env=env, env_allow=env_allow, sandbox=sandbox)})
+
+
+def acp(
+    argv: Sequence[str],
+    *,
+    model: str | None = None,
+    yolo: bool | None = None,
+    role: str | None = None,
+    mcp: McpServers | None = None,
+    env: Mapping[str, str] | None = None,
+    env_allow: Sequence[str] | None = None,
+    sandbox: Sequence[str] | None = None,
+) -> CommandAgent:
+    """A program that speaks the Agent Client Protocol, such as `["opencode", "acp"]`.
+
+    Without `yolo=False` whatever it asks for is allowed. `model` is one that it offers, `role` a text before each prompt, `mcp` servers
+    for it to use; the others are those of `command`.
+    """
+    options = given(acp=argv, model=model, yolo=yolo, role=role, mcp=mcp)
+    return CommandAgent({**options, **given(env=env, env_allow=env_allow, sandbox=sandbox)})
 
 
 def copilot(*, model: str | None = None, yolo: bool | None = None) -> CommandAgent:
@@ -83,4 +105,4 @@ def aider(*, model: str | None = None, yolo: bool | None = None) -> CommandAgent
     return preset("aider", model=model, yolo=yolo)
 
 
-__all__ = ["CommandAgent", "aider", "claude", "codex", "command", "copilot", "gemini", "opencode", "preset"]
+__all__ = ["CommandAgent", "acp", "aider", "claude", "codex", "command", "copilot", "gemini", "opencode", "preset"]

@@ -258,6 +258,21 @@ class CompleteOptions(TypedDict):
     cleanup: bool
 
 
+class McpServer(TypedDict):
+    """A server that an agent starts itself and talks to over its standard streams."""
+
+    command: str
+    args: NotRequired[list[str]]
+    env: NotRequired[dict[str, str]]
+
+
+class McpServers(TypedDict):
+    """Servers for an agent to use, by name, and which of their tools; all of them where absent."""
+
+    servers: dict[str, McpServer]
+    tools: NotRequired[list[str]]
+
+
 class AgentDefinition(TypedDict):
     """An agent as a run knew it."""
 

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aura_core::agents::{self, CliAgent};
+use aura_core::agents::{self, AcpAgent, CliAgent};
 use aura_core::{
-    ConfiguredGate, Event, EventKind, Orchestrator, Plan, Policy, RunEvent, RunOptions, StoryId,
-    StorySpec,
+    AgentBackend, ConfiguredGate, Event, EventKind, Orchestrator, Plan, Policy, RunEvent,
+    RunOptions, StoryId, StorySpec,
 };
 use aura_tests::TempRepo;
 use aura_tests::llm::{Limits, ScriptedLlm};
@@ -21,6 +21,10 @@ pub(super) enum Kind {
     Gemini,
     OpenCode,
     Aider,
+    CopilotAcp,
+    GeminiAcp,
+    OpenCodeAcp,
+    ClaudeAcp,
 }
 
 /// An agent, a model for it, a place that only they know, and a repository to work in.
@@ -64,6 +68,40 @@ impl Cast {
         self.home.path()
     }
 
+    pub(super) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// A program that speaks the Agent Client Protocol, with the model in a scenario.
+    pub(super) fn acp(&self, scenario: &str) -> AcpAgent {
+        let url = self.model.url(scenario);
+        let config = self.home.path().join("config");
+        let program = self.program.display().to_string();
+        let (args, variables) = match self.kind {
+            Kind::CopilotAcp => (&["--acp", "--yolo"][..], copilot_variables(&url)),
+            Kind::GeminiAcp => (&["--acp"][..], gemini_variables(&url, &config)),
+            Kind::OpenCodeAcp => (&["acp"][..], opencode_variables(&url, &config)),
+            _ => (&[][..], claude_variables(&url)),
+        };
+        let words = [program]
+            .into_iter()
+            .chain(args.iter().map(ToString::to_string));
+        let mark = self.home.path().display().to_string();
+        let own = [
+            ("AURA_TEST_HOME", mark),
+            ("COPILOT_HOME", config.display().to_string()),
+            ("CLAUDE_CONFIG_DIR", config.display().to_string()),
+            ("GEMINI_CLI_HOME", config.display().to_string()),
+        ];
+        let agent = agents::acp(words);
+        let agent = own
+            .into_iter()
+            .fold(agent, |agent, (name, value)| agent.env(name, value));
+        variables
+            .into_iter()
+            .fold(agent, |agent, (name, value)| agent.env(name, value))
+    }
+
     /// The agent, with the model in a scenario.
     pub(super) fn agent(&self, scenario: &str) -> CliAgent {
         let url = self.model.url(scenario);
@@ -76,6 +114,7 @@ impl Cast {
             Kind::Gemini => gemini(&url, &config),
             Kind::OpenCode => opencode(&url, &config),
             Kind::Aider => aider(&url),
+            _ => unreachable!("it is an agent of the protocol"),
         };
         // The mark of everything that the agent starts.
         let mark = self.home.path().display().to_string();
@@ -85,7 +124,7 @@ impl Cast {
     /// Opens the repository with an agent and gates.
     pub(super) async fn open(
         &self,
-        agent: CliAgent,
+        agent: impl AgentBackend + 'static,
         gates: impl IntoIterator<Item = ConfiguredGate>,
     ) -> Orchestrator {
         let builder = Orchestrator::builder(self.repo.path()).agent("default", agent);
@@ -149,6 +188,13 @@ pub(super) fn evidence(told: &[RunEvent]) -> Vec<String> {
 }
 
 impl Kind {
+    pub(super) const fn speaks_acp(self) -> bool {
+        matches!(
+            self,
+            Self::CopilotAcp | Self::GeminiAcp | Self::OpenCodeAcp | Self::ClaudeAcp
+        )
+    }
+
     /// The executable as its package names it.
     fn program(self) -> PathBuf {
         let (place, name) = match self {
@@ -158,6 +204,10 @@ impl Kind {
             Self::Gemini => ("extended/node_modules/.bin", "gemini"),
             Self::OpenCode => ("extended/node_modules/.bin", "opencode"),
             Self::Aider => ("aider/bin", "aider"),
+            Self::CopilotAcp => ("npm/node_modules/.bin", "copilot"),
+            Self::GeminiAcp => ("extended/node_modules/.bin", "gemini"),
+            Self::OpenCodeAcp => ("extended/node_modules/.bin", "opencode"),
+            Self::ClaudeAcp => ("extended/node_modules/.bin", "claude-agent-acp"),
         };
         installed().join(place).join(name)
     }
@@ -173,25 +223,45 @@ fn installed() -> PathBuf {
 /// What stands in for a secret of the user.
 const KEY: &str = "scripted-key-0123456789";
 
-fn copilot(url: &str) -> CliAgent {
+type Variables = Vec<(&'static str, String)>;
+
+fn copilot_variables(url: &str) -> Variables {
     // It unpacks itself into its cache, which is worth keeping.
     let cache = installed().join("copilot-cache").display().to_string();
-    agents::copilot()
-        .env("COPILOT_CACHE_HOME", cache)
-        .env("COPILOT_OFFLINE", "true")
-        .env("COPILOT_MODEL", "gpt-4.1")
-        .env("COPILOT_PROVIDER_TYPE", "openai")
-        .env("COPILOT_PROVIDER_WIRE_API", "completions")
-        .env("COPILOT_PROVIDER_BASE_URL", format!("{url}/v1"))
-        .env("COPILOT_PROVIDER_API_KEY", KEY)
+    vec![
+        ("COPILOT_CACHE_HOME", cache),
+        ("COPILOT_OFFLINE", "true".to_owned()),
+        ("COPILOT_MODEL", "gpt-4.1".to_owned()),
+        ("COPILOT_PROVIDER_TYPE", "openai".to_owned()),
+        ("COPILOT_PROVIDER_WIRE_API", "completions".to_owned()),
+        ("COPILOT_PROVIDER_BASE_URL", format!("{url}/v1")),
+        ("COPILOT_PROVIDER_API_KEY", KEY.to_owned()),
+    ]
+}
+
+fn claude_variables(url: &str) -> Variables {
+    vec![
+        ("ANTHROPIC_BASE_URL", url.to_owned()),
+        ("ANTHROPIC_API_KEY", KEY.to_owned()),
+        ("CLAUDE_CODE_MAX_RETRIES", "2".to_owned()),
+    ]
+}
+
+fn with(agent: CliAgent, variables: Variables) -> CliAgent {
+    variables
+        .into_iter()
+        .fold(agent, |agent, (name, value)| agent.env(name, value))
+}
+
+fn copilot(url: &str) -> CliAgent {
+    with(agents::copilot(), copilot_variables(url))
 }
 
 fn claude(url: &str) -> CliAgent {
-    agents::claude()
-        .model("claude-sonnet-4-5")
-        .env("ANTHROPIC_BASE_URL", url)
-        .env("ANTHROPIC_API_KEY", KEY)
-        .env("CLAUDE_CODE_MAX_RETRIES", "2")
+    with(
+        agents::claude().model("claude-sonnet-4-5"),
+        claude_variables(url),
+    )
 }
 
 fn codex(url: &str) -> CliAgent {
@@ -209,8 +279,8 @@ fn codex(url: &str) -> CliAgent {
         .env("SCRIPTED_API_KEY", KEY)
 }
 
-fn gemini(url: &str, config: &Path) -> CliAgent {
-    // As a user has it who once chose to use a key. Defaults from elsewhere are not read from below a temporary directory.
+/// As a user has it who once chose to use a key. Defaults from elsewhere are not read from below a temporary directory.
+fn gemini_variables(url: &str, config: &Path) -> Variables {
     let settings = serde_json::json!({
         "security": {"auth": {"selectedType": "gemini-api-key"}},
         "general": {"enableAutoUpdate": false, "disableAutoUpdate": true},
@@ -218,28 +288,40 @@ fn gemini(url: &str, config: &Path) -> CliAgent {
     let folder = config.join(".gemini");
     fs::create_dir_all(&folder).expect("a directory");
     fs::write(folder.join("settings.json"), settings.to_string()).expect("written");
-    agents::gemini()
-        .model("gemini-2.5-pro")
-        .config_dir(config)
-        .env("GOOGLE_GEMINI_BASE_URL", url)
-        .env("GEMINI_API_KEY", KEY)
+    vec![
+        ("GOOGLE_GEMINI_BASE_URL", url.to_owned()),
+        ("GEMINI_API_KEY", KEY.to_owned()),
+    ]
 }
 
-fn opencode(url: &str, config: &Path) -> CliAgent {
+fn gemini(url: &str, config: &Path) -> CliAgent {
+    let agent = agents::gemini().model("gemini-2.5-pro").config_dir(config);
+    with(agent, gemini_variables(url, config))
+}
+
+fn opencode_variables(url: &str, config: &Path) -> Variables {
     let model = serde_json::json!({"name": "m", "limit": {"context": 100_000, "output": 8000}});
     let scripted = serde_json::json!({
         "npm": "@ai-sdk/openai-compatible", "name": "scripted", "models": {"m": model},
         "options": {"baseURL": format!("{url}/v1"), "apiKey": KEY},
     });
     let settings = serde_json::json!({
-        "share": "disabled", "small_model": "scripted/m", "provider": {"scripted": scripted},
+        "share": "disabled", "model": "scripted/m", "small_model": "scripted/m",
+        "provider": {"scripted": scripted},
     });
-    let mut agent = agents::opencode().model("scripted/m");
-    for kind in ["CONFIG", "DATA", "CACHE", "STATE"] {
-        let place = config.join(kind.to_lowercase()).display().to_string();
-        agent = agent.env(format!("XDG_{kind}_HOME"), place);
-    }
-    agent.env("OPENCODE_CONFIG_CONTENT", settings.to_string())
+    let place = |kind: &str| config.join(kind).display().to_string();
+    vec![
+        ("XDG_CONFIG_HOME", place("config")),
+        ("XDG_DATA_HOME", place("data")),
+        ("XDG_CACHE_HOME", place("cache")),
+        ("XDG_STATE_HOME", place("state")),
+        ("OPENCODE_CONFIG_CONTENT", settings.to_string()),
+    ]
+}
+
+fn opencode(url: &str, config: &Path) -> CliAgent {
+    let agent = agents::opencode().model("scripted/m");
+    with(agent, opencode_variables(url, config))
 }
 
 fn aider(url: &str) -> CliAgent {

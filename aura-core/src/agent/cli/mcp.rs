@@ -50,8 +50,8 @@ impl McpServer {
 /// The servers of one agent, by name, and which of their tools it may use.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct McpServers {
-    pub(super) servers: BTreeMap<String, McpServer>,
-    pub(super) tools: Option<Vec<String>>,
+    pub(in crate::agent) servers: BTreeMap<String, McpServer>,
+    pub(in crate::agent) tools: Option<Vec<String>>,
 }
 
 impl McpServers {
@@ -83,7 +83,7 @@ impl McpServers {
         self.servers.is_empty()
     }
 
-    pub(super) fn digest(&self) -> String {
+    pub(in crate::agent) fn digest(&self) -> String {
         let mut parts = Vec::new();
         for (name, server) in &self.servers {
             parts.extend(["server", name, &server.command]);
@@ -98,7 +98,7 @@ impl McpServers {
         digest(parts.into_iter().map(str::as_bytes))
     }
 
-    pub(super) fn secrets(&self) -> Vec<(String, String)> {
+    pub(in crate::agent) fn secrets(&self) -> Vec<(String, String)> {
         let variables = self.servers.values().flat_map(|server| &server.env);
         variables
             .filter(|(name, _)| crate::prompt::is_secret_name(name))
@@ -107,7 +107,7 @@ impl McpServers {
     }
 
     /// Names become parts of command lines and of names of tools.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::agent) fn check(&self) -> Result<()> {
         let plain = |name: &str| {
             let mut bytes = name.bytes();
             !name.is_empty()
@@ -133,11 +133,11 @@ impl McpServers {
     }
 
     /// `{"mcpServers": {name: {command, args, env, ..more}}}`, which most agents read.
-    pub(super) fn file(&self, more: impl Fn(&mut Map<String, Value>)) -> Value {
+    pub(in crate::agent) fn file(&self, more: impl Fn(&mut Map<String, Value>)) -> Value {
         json!({ "mcpServers": self.entries(more) })
     }
 
-    pub(super) fn entries(&self, more: impl Fn(&mut Map<String, Value>)) -> Value {
+    pub(in crate::agent) fn entries(&self, more: impl Fn(&mut Map<String, Value>)) -> Value {
         let entry = |server: &McpServer| {
             let mut entry = Map::new();
             entry.insert("command".to_owned(), json!(server.command));

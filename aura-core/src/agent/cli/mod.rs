@@ -15,11 +15,8 @@ mod native;
 pub(super) mod opencode;
 pub(super) mod preset;
 mod probe;
-mod proof;
-mod session;
 #[cfg(test)]
 mod tests;
-mod watch;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -36,6 +33,9 @@ use preset::Preset;
 use super::ending::{
     check_workspace, cut_proposal, failed, lost, mark, not_started, output_limit, tail_limit,
 };
+use super::proof::{self, Ending};
+use super::session::{self, Session};
+use super::watch::{Known, Seen, Watch};
 use super::{
     AgentBackend, AgentContext, AgentFailure, AgentProbe, AgentRequest, AgentResult, Login,
 };
@@ -47,9 +47,6 @@ use crate::program::{self, Program};
 use crate::prompt::Redactor;
 use crate::text;
 use preset::{Order, Surroundings};
-use proof::Ending;
-use session::Session;
-use watch::{Seen, Watch};
 
 /// Calls of tools of one start, unless the agent is told another number.
 const DEFAULT_STEPS: u32 = 1000;
@@ -287,7 +284,17 @@ impl CliAgent {
         let more = &request.environment;
         let redactor = surroundings.program.redactor(&request.redactor, more)?;
         let limits = (self.settings.max_steps, request.idle);
-        let watch = Watch::new(self.preset, &start.session, limits, &redactor, context);
+        let session = Known {
+            id: start.session.new_id().filter(|_| self.preset.names_session),
+            resumed: start.session.resumed().is_some(),
+        };
+        let watch = Watch::new(
+            (self.preset.protocol)(),
+            &session,
+            limits,
+            &redactor,
+            context,
+        );
         let command = surroundings
             .program
             .command(&request.workspace, &request.marker, more, &redactor)
@@ -327,7 +334,7 @@ impl CliAgent {
     ) -> AgentResult {
         let [stdout, stderr] = program::output(finished, redactor);
         let failure = proof::judge(&Ending {
-            preset: self.preset,
+            status: self.preset.status,
             // Being kept from changing anything is what a question is about.
             yolo: self.settings.yolo || request.read_only,
             request,

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::super::output::Protocol;
+use super::super::session::Session;
 use super::super::{AgentRequest, Login};
-use super::session::Session;
 use super::{Settings, aider, claude, codex, copilot, gemini, native, opencode};
 use crate::error::Result;
 use crate::model::Usage;

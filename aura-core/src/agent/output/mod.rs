@@ -127,11 +127,11 @@ impl Reader {
 }
 
 /// The text at a path such as `/data/content`.
-fn text_at<'a>(event: &'a Value, path: &str) -> Option<&'a str> {
+pub(super) fn text_at<'a>(event: &'a Value, path: &str) -> Option<&'a str> {
     event.pointer(path)?.as_str()
 }
 
-fn number_at(event: &Value, path: &str) -> Option<u64> {
+pub(super) fn number_at(event: &Value, path: &str) -> Option<u64> {
     event.pointer(path)?.as_u64()
 }
 
@@ -146,7 +146,7 @@ fn kind_of(event: &Value) -> &str {
 }
 
 /// US dollars, unless it is no amount that anybody could have spent.
-fn cost(dollars: Option<f64>) -> f64 {
+pub(super) fn cost(dollars: Option<f64>) -> f64 {
     dollars
         .filter(|dollars| (0.0..1e6).contains(dollars))
         .unwrap_or_default()

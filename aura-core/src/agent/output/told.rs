@@ -76,7 +76,7 @@ pub(in crate::agent) struct Told {
     pub(in crate::agent) cut: Option<String>,
     /// It has done nothing but ask its provider again since its last progress.
     pub(in crate::agent) retrying: bool,
-    pub(super) clock: Clock,
+    pub(in crate::agent) clock: Clock,
     signals: Vec<AgentSignal>,
     calls: Vec<(String, String, String)>,
     steps: u32,
@@ -158,7 +158,7 @@ impl Told {
     }
 
     /// The agent works: whatever went wrong before is over, and an end before is none.
-    pub(super) fn works(&mut self) {
+    pub(in crate::agent) fn works(&mut self) {
         self.end = End::Missing;
         self.fault = None;
         self.retrying = false;
@@ -170,13 +170,13 @@ impl Told {
     }
 
     /// The name of the tool of a call that has not ended; empty where there is none.
-    pub(super) fn called(&self, id: &str) -> String {
+    pub(in crate::agent) fn called(&self, id: &str) -> String {
         let call = self.calls.iter().find(|(known, ..)| known == id);
         call.map(|(_, name, _)| name.clone()).unwrap_or_default()
     }
 
     /// A whole text of the model.
-    pub(super) fn said(&mut self, text: &str) {
+    pub(in crate::agent) fn said(&mut self, text: &str) {
         if text.trim().is_empty() {
             return;
         }
@@ -188,7 +188,7 @@ impl Told {
     }
 
     /// The model called a tool.
-    pub(super) fn tool_started(&mut self, id: &str, name: &str, arguments: &Value) {
+    pub(in crate::agent) fn tool_started(&mut self, id: &str, name: &str, arguments: &Value) {
         self.works();
         self.empty = 0;
         let name = text::head(name, NAME_LIMIT).to_owned();
@@ -203,7 +203,7 @@ impl Told {
     }
 
     /// A call ended. `None` for one that was not announced.
-    pub(super) fn tool_ended(&mut self, id: &str, well: bool) {
+    pub(in crate::agent) fn tool_ended(&mut self, id: &str, well: bool) {
         self.works();
         self.tools_ended += u32::from(well);
         let Some(at) = self.calls.iter().position(|(known, ..)| known == id) else {
@@ -262,7 +262,7 @@ impl Told {
     }
 
     /// A tool was not allowed.
-    pub(super) fn denied(&mut self, tool: &str) {
+    pub(in crate::agent) fn denied(&mut self, tool: &str) {
         if self.denied.len() < REMEMBERED {
             self.denied.push(text::head(tool, NAME_LIMIT).to_owned());
         }
@@ -270,7 +270,7 @@ impl Told {
     }
 
     /// A file changed.
-    pub(super) fn file(&mut self, path: &str) {
+    pub(in crate::agent) fn file(&mut self, path: &str) {
         let path = text::head(path, TEXT_LIMIT).to_owned();
         self.signals.push(AgentSignal::File { path });
     }
@@ -287,7 +287,7 @@ impl Told {
     }
 
     /// An error that is not followed by another try.
-    pub(super) fn fail(&mut self, fault: Fault) {
+    pub(in crate::agent) fn fail(&mut self, fault: Fault) {
         self.warn(&fault.message);
         self.note(fault);
     }
@@ -307,7 +307,7 @@ impl Told {
     }
 
     /// What was used so far, in all.
-    pub(super) fn uses(&mut self, usage: Usage) {
+    pub(in crate::agent) fn uses(&mut self, usage: Usage) {
         self.usage = usage;
         if !usage.is_zero() {
             self.signals.push(AgentSignal::Usage(usage));
@@ -315,13 +315,13 @@ impl Told {
     }
 
     /// Something a person should know.
-    pub(super) fn warn(&mut self, text: &str) {
+    pub(in crate::agent) fn warn(&mut self, text: &str) {
         let text = text::head(text, TEXT_LIMIT).to_owned();
         self.signals.push(AgentSignal::Warning(text));
     }
 
     /// The agent says that it has ended.
-    pub(super) fn ended(&mut self, end: End) {
+    pub(in crate::agent) fn ended(&mut self, end: End) {
         self.end = end;
         if end == End::Clean {
             self.fault = None;

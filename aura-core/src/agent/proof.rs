@@ -1,10 +1,9 @@
 //! How an agent ended, whatever it says: its exit status, its last event, whether it was stopped, what it was denied.
 
-use super::super::ending::{exited, failure, stopped, survived};
-use super::super::output::{End, Fault};
-use super::super::{AgentFailure, AgentRequest};
-use super::preset::Preset;
+use super::ending::{exited, failure, stopped, survived};
+use super::output::{Clock, End, Fault};
 use super::watch::Seen;
+use super::{AgentFailure, AgentRequest};
 use crate::model::FailureClass;
 use crate::process::{Exit, Finished};
 use crate::program::show_duration;
@@ -15,7 +14,8 @@ const STDERR_LIMIT: usize = 2000;
 
 /// Everything that is known of a start that is over.
 pub(super) struct Ending<'a> {
-    pub(super) preset: &'a Preset,
+    /// The HTTP status that an exit code stands for.
+    pub(super) status: fn(i32) -> Option<u16>,
     pub(super) yolo: bool,
     pub(super) request: &'a AgentRequest,
     pub(super) finished: &'a Finished,
@@ -122,9 +122,9 @@ fn unsaid(ending: &Ending<'_>, code: i32) -> AgentFailure {
     if ending.seen.told.end != End::Missing {
         return summary(FailureClass::Exit);
     }
-    let status = (ending.preset.status)(code);
+    let status = (ending.status)(code);
     let end = text::rest_of(ending.stderr, STDERR_LIMIT);
-    let clock = super::super::output::Clock::system();
+    let clock = Clock::system();
     let fault = Fault::read(status, "", end, &clock);
     // An earlier session that is gone is no mistake of the configuration: the next start begins a new one.
     let class = fault.class.filter(|_| !ending.seen.resumed);

@@ -6,10 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::super::output::{Clock, Protocol, Reader, Told};
-use super::super::{AgentContext, AgentSignal};
-use super::preset::Preset;
-use super::session::Session;
+use super::output::{Clock, Protocol, Reader, Told};
+use super::{AgentContext, AgentSignal};
 use crate::model::Usage;
 use crate::process::{OutputStream, Tap};
 use crate::prompt::Redactor;
@@ -20,6 +18,14 @@ pub(super) struct Seen {
     /// It was stopped since it did nothing but ask its provider again.
     pub(super) gave_up: bool,
     /// It was to go on with an earlier session.
+    pub(super) resumed: bool,
+}
+
+/// What is known of the session before the agent says anything.
+pub(super) struct Known<'a> {
+    /// Where it was told one: what is said of another session then counts for nothing.
+    pub(super) id: Option<&'a str>,
+    /// It is to go on with an earlier one.
     pub(super) resumed: bool,
 }
 
@@ -51,10 +57,10 @@ impl Protocol for Plain {
 }
 
 impl Watch {
-    /// For one start; `limits` are calls of tools and the longest time without progress.
+    /// For one start. `limits` are calls of tools and the longest time without progress.
     pub(super) fn new(
-        preset: &Preset,
-        session: &Session,
+        protocol: Box<dyn Protocol>,
+        session: &Known<'_>,
         (steps, idle): (u32, Duration),
         redactor: &Redactor,
         context: &AgentContext,
@@ -62,10 +68,9 @@ impl Watch {
         let stop = context.cancel().child_token();
         let told = || Told::new(steps, Clock::system());
         let mut said = told();
-        // What is said of another session counts for nothing from the first line on.
-        said.session(session.new_id().filter(|_| preset.names_session));
+        said.session(session.id);
         let inner = Inner {
-            stdout: Reader::new((preset.protocol)(), said),
+            stdout: Reader::new(protocol, said),
             stderr: Reader::new(Box::new(Plain), told()),
             redactor: redactor.clone(),
             context: context.clone(),
@@ -77,7 +82,7 @@ impl Watch {
         Self {
             inner: Arc::new(Mutex::new(inner)),
             stop,
-            resumed: session.resumed().is_some(),
+            resumed: session.resumed,
         }
     }
 

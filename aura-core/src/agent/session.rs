@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::super::AgentRequest;
+use super::AgentRequest;
 use crate::digest::digest;
 
 /// Characters of the digest of a directory; enough to notice another one.
