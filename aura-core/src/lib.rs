@@ -30,6 +30,7 @@ mod agent;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod bench;
+mod context;
 mod digest;
 pub mod embed;
 mod engine;
@@ -64,17 +65,18 @@ pub use agent::{
     AgentBackend, AgentContext, AgentFailure, AgentProbe, AgentRequest, AgentResult, AgentSignal,
     Login, ProcessMark,
 };
+pub use context::{ContextProvider, ContextRequest, RepositoryContext};
 pub use error::{Error, ErrorKind, Problem, Result, Severity};
 pub use gate::{ConfiguredGate, Gate, GateContext, GateReport, GateRequest};
 pub use host::{HostJob, HostQueue, JobId, JobKind, Stale};
 pub use model::{
-    AgentDefinition, AttemptOutcome, Batched, Budget, CheckState, CommitId, CommitStrategy,
-    CompleteOptions, CompletionCheck, Complexity, Edge, Event, EventKind, Evidence, FailureClass,
-    Finding, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, LeftOut, Limits,
-    MergeStrategy, NewEvent, OnExhausted, ParkReason, Plan, Policy, PreviousAttempt, Progress,
-    Remedy, RunId, RunOptions, RunOutcome, Scheduling, SealOutcome, Spends, StartKind, StoryId,
-    StorySpec, StoryStatus, StoryTask, TaskId, TaskStatus, TestCounts, ToolState, Usage, Verb,
-    Wave,
+    AgentDefinition, AttemptOutcome, Batched, Budget, CheckState, CodebaseInfo, CommitId,
+    CommitStrategy, CompleteOptions, CompletionCheck, Complexity, Edge, Event, EventKind, Evidence,
+    ExcerptLine, FailureClass, Finding, FlakyPolicy, GateDefinition, GatePoint, GateSchedule,
+    GateVerdict, LeftOut, Limits, MergeStrategy, NewEvent, OnExhausted, ParkReason, Plan, Policy,
+    PreviousAttempt, Progress, Remedy, RunId, RunOptions, RunOutcome, Scheduling, SealOutcome,
+    Spends, StartKind, StoryId, StorySpec, StoryStatus, StoryTask, TaskId, TaskStatus, TestCounts,
+    ToolState, Usage, Verb, Wave,
 };
 pub use orchestrator::{
     DoctorCheck, DoctorReport, Orchestrator, OrchestratorBuilder, Run, RunControl, RunEvent,

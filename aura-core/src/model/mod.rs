@@ -2,6 +2,7 @@
 
 mod attempt;
 mod completion;
+mod context;
 mod event;
 mod gate;
 mod id;
@@ -15,6 +16,7 @@ mod usage;
 
 pub use attempt::{AttemptOutcome, Evidence, FailureClass, Remedy, Spends, StartKind};
 pub use completion::{CheckState, CompletionCheck};
+pub use context::{CodebaseInfo, ExcerptLine, RelatedFile, StoryContext};
 pub use event::{
     Batched, Event, EventKind, LeftOut, NewEvent, ParkReason, PreviousAttempt, SealOutcome, Verb,
 };
