@@ -337,6 +337,7 @@ impl CliAgent {
             status: self.preset.status,
             // Being kept from changing anything is what a question is about.
             yolo: self.settings.yolo || request.read_only,
+            mcp: &self.settings.mcp,
             request,
             finished,
             seen,

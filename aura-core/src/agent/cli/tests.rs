@@ -296,6 +296,12 @@ async fn servers_are_told_in_the_agents_own_form() {
         (&"find".into(), &"local".into())
     );
     assert_eq!(server["env"]["AURA_MCP_TOKEN"], "t0ps3cret-value");
+    let (args, ..) = seen(&place, with("copilot").yolo(false), place.request()).await;
+    let mut words = args.windows(2);
+    assert!(words.any(|words| words == ["--allow-tool", "aura"]));
+    let (args, ..) = seen(&place, with("codex").yolo(false), place.request()).await;
+    let approved = "mcp_servers.aura.default_tools_approval_mode=\"approve\"".to_owned();
+    assert!(args.contains(&approved), "{args:?}");
     let (args, ..) = seen(&place, with("claude"), place.request()).await;
     let allowed = args
         .iter()

@@ -47,6 +47,42 @@ async fn every_recorded_end_has_its_class() {
     assert!(!place.folder.path().join("logs/a-1-1.files").exists());
 }
 
+/// The servers' other tools are the user's to leave out; what is denied besides is missing for the work.
+#[tokio::test]
+async fn a_tool_that_the_user_left_out_is_not_missing() {
+    let place = Place::new();
+    let text = include_str!("../../output/fixtures/claude-denied.jsonl");
+    for (tool, expected) in [
+        ("mcp__aura__burn", None),
+        ("mcp__aura__find", Some(FailureClass::Config)),
+        ("mcp__other__burn", Some(FailureClass::Config)),
+        ("Bash", Some(FailureClass::Config)),
+    ] {
+        let stream = place.folder.path().join("denied.jsonl");
+        let denial = format!("\"tool_name\":\"{tool}\"");
+        fs::write(&stream, text.replace("\"tool_name\":\"Bash\"", &denial)).unwrap();
+        let program = place.prints(stream.to_str().unwrap(), "cat >/dev/null; exit 0");
+        let agent = agent("claude").program(program).yolo(false);
+        let (result, _) = place.run(agent.mcp(servers().tools(["find"]))).await;
+        assert_eq!(class(&result), expected, "{tool}: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_asks_again_before_a_far_end_of_a_limit_is_stopped() {
+    let place = Place::new();
+    let event = serde_json::json!({"type": "model.call_failure", "data": {
+        "statusCode": 429, "retryAttempt": 0, "errorMessage": "usage limit reached, resets in 5 hours",
+    }});
+    let code = format!("cat >/dev/null; echo '{event}'; exec sleep 600");
+    let far = place.program("far/copilot", &code);
+    let begun = jiff::Timestamp::now();
+    let (result, _) = place.run(agent("copilot").program(far)).await;
+    let failure = result.failure.unwrap();
+    assert_eq!(failure.class, FailureClass::Quota);
+    assert!(failure.until.unwrap() > begun + jiff::SignedDuration::from_hours(4));
+}
+
 #[tokio::test]
 async fn an_end_that_no_event_explains_has_its_class() {
     use FailureClass::{Auth, Config, Exit, Incomplete, Killed, RateLimited};
