@@ -8,6 +8,7 @@
 
 mod acp;
 mod cast;
+mod command;
 mod faults;
 
 use aura_core::{AgentBackend, CompleteOptions, Progress, Report, RunEvent, RunOutcome, gates};
@@ -129,6 +130,24 @@ async fn plays_turn_by_turn(kind: Kind) {
     let mut steps: Vec<_> = asked.map(|one| one.step).collect();
     steps.sort_unstable();
     assert_eq!(steps, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2]);
+    remembers(&received);
+}
+
+/// The retry went on with the conversation of the first try.
+fn remembers(received: &[Received]) {
+    let about = |one: &&Received| one.prompts.iter().any(|text| text.contains("list.txt ::"));
+    let both = received.iter().filter(about).filter(|one| {
+        let [.., before, last] = one.prompts.as_slice() else {
+            return false;
+        };
+        !before.contains("## Previous Attempt") && last.contains("## Previous Attempt")
+    });
+    assert_eq!(
+        both.count(),
+        2,
+        "two turns of the retry: {:?}",
+        received.iter().map(|one| &one.prompts).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

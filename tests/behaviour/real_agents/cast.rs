@@ -214,14 +214,14 @@ impl Kind {
 }
 
 /// Where the test command installs agents.
-fn installed() -> PathBuf {
+pub(super) fn installed() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_scripted-llm"));
     let target = program.ancestors().nth(2).expect("a target directory");
     target.join("agents")
 }
 
 /// What stands in for a secret of the user.
-const KEY: &str = "scripted-key-0123456789";
+pub(super) const KEY: &str = "scripted-key-0123456789";
 
 type Variables = Vec<(&'static str, String)>;
 

@@ -15,7 +15,8 @@
 //! ```
 //!
 //! Words are joined by `+`. Only requests that offer tools are counted. A prompt says what is done, one directive in each turn:
-//! `[[file NAME :: CONTENT]]` creates a file, `[[sh COMMAND]]` runs a command. Where the prompt shows that an earlier attempt was
+//! `[[file NAME :: CONTENT]]` creates a file, `[[sh COMMAND]]` runs a command, and `[[tool NAME]]`
+//! calls a tool of an MCP server that is called so, if one is offered. Where the prompt shows that an earlier attempt was
 //! not accepted, `[[on-retry file NAME :: CONTENT]]` and `[[on-retry sh COMMAND]]` are done instead, if there are any. A directive
 //! ends at the first `]]`.
 
