@@ -21,6 +21,7 @@ pub(in crate::agent) static PRESET: Preset = Preset {
     speaks_text: false,
     // Without a login and a network it waits for ever.
     needs_login: true,
+    install: "npm install -g @openai/codex",
     login_help: "run `codex login`, or set CODEX_API_KEY",
     login: logged_in,
     native: &[
