@@ -10,6 +10,7 @@ mod acp;
 mod cast;
 mod command;
 mod faults;
+mod servers;
 
 use aura_core::{AgentBackend, CompleteOptions, Progress, Report, RunEvent, RunOutcome, gates};
 use aura_tests::llm::Received;
@@ -168,14 +169,16 @@ async fn codex_plays_a_story() {
 #[tokio::test(flavor = "multi_thread")]
 async fn gemini_plays_a_story() {
     if is_extended() {
-        plays(Kind::Gemini, &TASKS).await;
+        let received = plays(Kind::Gemini, &TASKS).await;
+        received.iter().for_each(|received| remembers(received));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn opencode_plays_a_story() {
     if is_extended() {
-        plays(Kind::OpenCode, &TASKS).await;
+        let received = plays(Kind::OpenCode, &TASKS).await;
+        received.iter().for_each(|received| remembers(received));
     }
 }
 

@@ -74,8 +74,8 @@ fn asked(cast: &Cast, protocol: &str) -> Vec<Received> {
 
 /// All three are there, or the test is left out.
 fn cast() -> Option<Cast> {
-    let mut casts = [Kind::Claude, Kind::Codex, Kind::Copilot].map(Cast::new);
-    casts.iter_mut().map(Option::take).last().flatten()
+    let others = Cast::new(Kind::Claude).and(Cast::new(Kind::Codex));
+    others.and(Cast::new(Kind::Copilot))
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! ok           one tool call that writes a file, then text        sh        the same through the shell
 //! two          a file, then a shell command, then text            text      only text
 //! long         a shell command that sleeps for five minutes       loop      tool calls for ever
-//! sNNN[xN]     HTTP status NNN, always or the first N times       raN       its Retry-After (2 without)
+//! sNNN[xN]     HTTP status NNN, always or the first N times       raN       its Retry-After (2 without; 0: none)
 //! quota[xN]    429 with the text of a used-up allowance           hang[xN]  no answer
 //! midhang[xN]  half an answer, then silence                       close[xN] the connection closes without an answer
 //! midclose[xN] half an answer, then the end of the connection     slow      100 ms between the events of an answer

@@ -372,7 +372,9 @@ impl Exchange<'_> {
         let mut headers = Vec::new();
         if says_when && matches!(status, 429 | 503 | 529) {
             let seconds = self.scenario.retry_after.unwrap_or(2);
-            headers.push(("Retry-After", seconds.to_string()));
+            if seconds > 0 {
+                headers.push(("Retry-After", seconds.to_string()));
+            }
         }
         let body = self.protocol.error(status, message).to_string();
         let mut writer = self.stream;
