@@ -2,6 +2,8 @@
 
 mod demo;
 mod detached;
+#[cfg(unix)]
+mod doctor;
 mod library;
 mod plans;
 mod refused;
