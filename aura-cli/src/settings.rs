@@ -9,7 +9,7 @@ use std::time::Duration;
 use aura_core::agents::McpServers;
 use aura_core::{
     ConfiguredGate, Error, ErrorKind, GateSchedule, Limits, Orchestrator, OrchestratorBuilder,
-    Plan, Policy, Result, gates,
+    Patterns, Plan, Policy, Result, gates,
 };
 
 pub(crate) use self::agents::check_variable;
@@ -39,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) shared: Shared,
     /// What a story may use up, by the file.
     pub(crate) limits: Limits,
+    /// The repository's patterns; `None` where it has no place for them.
+    pub(crate) patterns: Option<Patterns>,
 }
 
 /// What the file says about all of its agents.
@@ -47,6 +49,22 @@ pub(crate) struct Shared {
     model: Option<String>,
     yolo: Option<bool>,
     mcp: Option<McpServers>,
+}
+
+/// Agents, each with the patterns of the files of its tasks.
+pub(crate) struct Router(Vec<(globset::GlobSet, String)>);
+
+impl Router {
+    /// Gives tasks that name no agent, and one of whose files an agent is there for, to the first such agent.
+    pub(crate) fn route(&self, plan: &mut Plan) {
+        for (patterns, agent) in &self.0 {
+            for task in plan.tasks.iter_mut().filter(|task| task.agent.is_none()) {
+                if task.files.iter().any(|file| patterns.is_match(file)) {
+                    task.agent = Some(agent.clone());
+                }
+            }
+        }
+    }
 }
 
 /// Who judges.
@@ -58,6 +76,30 @@ pub(crate) enum Gates {
     Given(Vec<GateEntry>),
     /// What the build files of this checkout suggest.
     Detected(Option<PathBuf>),
+}
+
+/// Where patterns are unless the file says otherwise, from the root of the repository.
+const PATTERNS: &str = ".aura/patterns";
+
+/// The patterns of the repository.
+///
+/// # Errors
+/// `InvalidConfig` where the file names a directory that is not there, and for whatever is wrong with a pattern.
+fn patterns(config: Option<&Config>, root: Option<&Path>) -> Result<Option<Patterns>> {
+    let Some(root) = root else { return Ok(None) };
+    let named = config.and_then(|config| config.patterns.as_ref());
+    let directory = root.join(named.map_or(Path::new(PATTERNS), PathBuf::as_path));
+    if directory.is_dir() {
+        return Patterns::load(&directory).map(Some);
+    }
+    match named {
+        None => Ok(None),
+        Some(_) => {
+            let message = format!("`patterns`: there is no directory {}", directory.display());
+            Err(Error::new(ErrorKind::InvalidConfig, message)
+                .with_help(format!("make it, or correct {PATH}")))
+        }
+    }
 }
 
 impl Settings {
@@ -88,6 +130,7 @@ impl Settings {
         {
             return Err(untrusted(config));
         }
+        let patterns = patterns(config.as_ref(), root.as_deref())?;
         let parallel = parallel.map(usize::from).or(environment.parallel);
         let named = config
             .as_ref()
@@ -99,6 +142,7 @@ impl Settings {
             gates,
             policy: policy(config.as_ref(), parallel),
             parallel,
+            patterns,
             limits: config
                 .as_ref()
                 .map(|config| config.limits)
@@ -126,6 +170,9 @@ impl Settings {
         if let Some(root) = &self.workspace_root {
             builder = builder.workspace_root(root);
         }
+        if let Some(patterns) = &self.patterns {
+            builder = builder.patterns(patterns.clone());
+        }
         for agent in &self.agents {
             builder = builder.shared_agent(&agent.name, started(agent, &self.shared));
         }
@@ -140,19 +187,25 @@ impl Settings {
     /// # Errors
     /// `InvalidConfig` for a pattern that cannot be read.
     pub(crate) fn route(&self, plan: &mut Plan) -> Result<()> {
+        self.router()?.route(plan);
+        Ok(())
+    }
+
+    /// Who gives tasks to agents by their files.
+    ///
+    /// # Errors
+    /// As [`Settings::route`].
+    pub(crate) fn router(&self) -> Result<Router> {
+        let mut router = Router(Vec::new());
         for agent in self.agents.iter().filter(|agent| !agent.when.is_empty()) {
             let mut patterns = globset::GlobSetBuilder::new();
             for pattern in &agent.when {
                 patterns.add(globset::Glob::new(pattern).map_err(|error| bad_pattern(&error))?);
             }
             let patterns = patterns.build().map_err(|error| bad_pattern(&error))?;
-            for task in plan.tasks.iter_mut().filter(|task| task.agent.is_none()) {
-                if task.files.iter().any(|file| patterns.is_match(file)) {
-                    task.agent = Some(agent.name.clone());
-                }
-            }
+            router.0.push((patterns, agent.name.clone()));
         }
-        Ok(())
+        Ok(router)
     }
 
     /// Who stands in for whom.
@@ -234,6 +287,16 @@ impl Settings {
             found.map_err(|error| error.context(format!("gate `{}`", gate.definition().name)))?;
         }
         Ok(())
+    }
+
+    /// Looks for the programs of the gates and of the agent that is asked first, before there is a plan.
+    ///
+    /// # Errors
+    /// `BackendMissing` without such an agent; `InvalidConfig`, naming what is missing.
+    pub(crate) async fn preflight_default(&self) -> Result<()> {
+        let plan = Plan::new("x", [aura_core::StoryTask::new("x", "x")])?;
+        self.check_plan(&plan, &RunFlags::default())?;
+        self.preflight(&plan).await
     }
 
     /// Refuses a landing that nothing would judge, before anything starts.

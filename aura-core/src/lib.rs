@@ -71,20 +71,22 @@ pub use gate::{ConfiguredGate, Gate, GateContext, GateReport, GateRequest};
 pub use host::{HostJob, HostQueue, JobId, JobKind, Stale};
 pub use model::{
     AgentDefinition, AttemptOutcome, Batched, Budget, CheckState, CodebaseInfo, CommitId,
-    CommitStrategy, CompleteOptions, CompletionCheck, Complexity, Edge, Event, EventKind, Evidence,
-    ExcerptLine, FailureClass, Finding, FlakyPolicy, GateDefinition, GatePoint, GateSchedule,
-    GateVerdict, LeftOut, Limits, MergeStrategy, NewEvent, OnExhausted, ParkReason, Plan, Policy,
-    PreviousAttempt, Progress, Remedy, RunId, RunOptions, RunOutcome, Scheduling, SealOutcome,
-    Spends, StartKind, StoryId, StorySpec, StoryStatus, StoryTask, TaskId, TaskStatus, TestCounts,
-    ToolState, Usage, Verb, Wave,
+    CommitStrategy, CompleteOptions, CompletionCheck, Complexity, DecomposeOptions, Edge, Event,
+    EventKind, Evidence, ExcerptLine, FailureClass, Finding, FlakyPolicy, GateDefinition,
+    GatePoint, GateSchedule, GateVerdict, LeftOut, Limits, MergeStrategy, NewEvent, OnExhausted,
+    ParkReason, Patterns, Plan, Policy, PreviousAttempt, Progress, RelatedFile, Remedy, RunId,
+    RunOptions, RunOutcome, Scheduling, SealOutcome, Spends, StartKind, StoryContext, StoryId,
+    StorySpec, StoryStatus, StoryTask, TaskId, TaskStatus, TestCounts, ToolState, Usage, Verb,
+    Wave,
 };
 pub use orchestrator::{
-    DoctorCheck, DoctorReport, Orchestrator, OrchestratorBuilder, Run, RunControl, RunEvent,
-    RunEvents,
+    DecomposeHooks, DoctorCheck, DoctorReport, Orchestrator, OrchestratorBuilder, Run, RunControl,
+    RunEvent, RunEvents,
 };
 pub use prompt::{
-    PromptAttempt, PromptDependency, PromptInput, PromptStory, PromptTask, Prompts, RedactStream,
-    Redactor, digest as evidence_digest, normalise, strip_controls,
+    DecomposePrompt, PromptAttempt, PromptCodebase, PromptDependency, PromptInput, PromptPattern,
+    PromptRound, PromptStory, PromptTask, Prompts, RedactStream, Redactor,
+    digest as evidence_digest, normalise, strip_controls,
 };
 pub use source::plan_schema;
 pub use store::{InboxMessage, Lease, MemoryStore, SqliteStore, StoryStore, StorySummary};

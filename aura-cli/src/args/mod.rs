@@ -5,6 +5,7 @@ mod demo;
 mod plan;
 mod run;
 mod story;
+mod wish;
 
 #[cfg(test)]
 mod tests;
@@ -19,9 +20,10 @@ pub(crate) use plan::{PlanArgs, PlanFormat};
 pub(crate) use run::Exhausted;
 pub(crate) use run::{CreateFlags, EngineFlags, LandFlags, RunArgs, RunFlags};
 pub(crate) use story::{
-    AcceptFlags, CompleteArgs, CreateArgs, GraphArgs, LogsArgs, StoryCommand, StoryRunArgs,
-    WaitArgs, Which,
+    AcceptFlags, CompleteArgs, CreateArgs, DecomposeArgs, GraphArgs, LogsArgs, StoryCommand,
+    StoryRunArgs, WaitArgs, Which,
 };
+pub(crate) use wish::{DecomposeFlags, WishFlags};
 
 /// Turns a plan into merged work: a graph of tasks, parallel coding agents, gates, and a main branch that stays green.
 #[derive(Debug, Parser)]
@@ -52,7 +54,7 @@ pub(crate) enum Command {
     Trust(TrustArgs),
     /// Validate a plan and show its waves
     Plan(PlanArgs),
-    /// Do a plan, in one line: story, run and, if asked, landing
+    /// Do a plan or a sentence, in one line: story, run and, if asked, landing
     Run(Box<RunArgs>),
     /// Create, run, watch and steer stories
     #[command(subcommand)]

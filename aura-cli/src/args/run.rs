@@ -5,13 +5,21 @@ use std::path::PathBuf;
 use aura_core::{Limits, OnExhausted};
 use clap::{Args, ValueEnum};
 
-use super::Place;
+use super::{DecomposeFlags, Place, WishFlags};
 
 /// `aura run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// A plan file in YAML or JSON
-    pub(crate) source: PathBuf,
+    /// A plan file in YAML or JSON; with --decompose, what is wanted in one line
+    #[arg(required_unless_present = "from_issue")]
+    pub(crate) source: Option<PathBuf>,
+    /// Let the agent cut what is wanted into tasks first
+    #[arg(long)]
+    pub(crate) decompose: bool,
+    #[command(flatten)]
+    pub(crate) wish: WishFlags,
+    #[command(flatten)]
+    pub(crate) tasks: DecomposeFlags,
     #[command(flatten)]
     pub(crate) place: Place,
     #[command(flatten)]
@@ -21,8 +29,15 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) run: RunFlags,
     /// Show what would be done, and do nothing
-    #[arg(long, conflicts_with_all = ["detach", "json"])]
+    #[arg(long, conflicts_with_all = ["detach", "json", "decompose", "from_issue"])]
     pub(crate) dry_run: bool,
+}
+
+impl RunArgs {
+    /// Whether an agent makes the plan.
+    pub(crate) fn decomposes(&self) -> bool {
+        self.decompose || self.wish.from_issue.is_some()
+    }
 }
 
 /// What holds for a story from its creation on.

@@ -4,13 +4,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{CreateFlags, EngineFlags, LandFlags, Place, PlanFormat, RunFlags};
+use super::{
+    CreateFlags, DecomposeFlags, EngineFlags, LandFlags, Place, PlanFormat, RunFlags, WishFlags,
+};
 
 /// The commands about one story.
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoryCommand {
-    /// Create a story from a plan and print its id; nothing runs
+    /// Create a story from a plan, a title or an issue and print its id; nothing runs
     Create(CreateArgs),
+    /// Let an agent cut a story into tasks; nothing runs
+    Decompose(Box<DecomposeArgs>),
     /// List the stories of the repository, newest first
     List {
         #[command(flatten)]
@@ -69,13 +73,38 @@ pub(crate) struct Which {
 /// `aura story create`.
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
-    /// A plan file in YAML or JSON
-    pub(crate) source: PathBuf,
+    /// A plan file in YAML or JSON, or what is wanted in one line
+    #[arg(required_unless_present = "from_issue")]
+    pub(crate) source: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) wish: WishFlags,
     #[command(flatten)]
     pub(crate) place: Place,
     #[command(flatten)]
     pub(crate) create: CreateFlags,
     /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `aura story decompose`.
+#[derive(Debug, Args)]
+pub(crate) struct DecomposeArgs {
+    /// Full or short id, branch, or slug of the title [default: the one whose worktree this is, or the only one that has not landed]
+    pub(crate) story: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) engine: EngineFlags,
+    #[command(flatten)]
+    pub(crate) tasks: DecomposeFlags,
+    /// Agents that are going to work side by side [default: 3]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) parallel: Option<u16>,
+    /// Write the plan to this file, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the plan as JSON, as `aura plan --json` does
     #[arg(long)]
     pub(crate) json: bool,
 }

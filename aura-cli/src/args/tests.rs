@@ -20,7 +20,10 @@ fn the_documented_run_is_understood() {
     let Ok(Command::Run(args)) = parse(line) else {
         panic!("not understood");
     };
-    assert_eq!(args.source.to_str(), Some("plan.yaml"));
+    assert_eq!(
+        args.source.as_deref(),
+        Some(std::path::Path::new("plan.yaml"))
+    );
     assert_eq!(args.engine.agent_command.as_deref(), Some("prog --fast"));
     assert_eq!(
         args.engine.gates,

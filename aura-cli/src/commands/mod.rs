@@ -1,10 +1,12 @@
 //! The commands, one file each.
 
+mod decompose;
 mod demo;
 mod detach;
 mod doctor;
 mod drive;
 mod hold;
+mod issue;
 mod plan;
 mod run;
 mod story;

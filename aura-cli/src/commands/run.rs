@@ -1,12 +1,16 @@
 //! `aura run`: one line to done.
 
+use std::path::Path;
+
 use aura_core::{
     Error, ErrorKind, Limits, Orchestrator, Plan, Result, RunOptions, StoryId, StorySpec,
 };
 
 use super::drive::{Ended, Landing, tell_end, to_the_end};
-use super::{detach, plan};
-use crate::args::{EngineFlags, LandFlags, RunArgs, RunFlags, StoryRunArgs};
+use super::{decompose, detach, plan};
+use crate::args::{
+    DecomposeFlags, EngineFlags, LandFlags, RunArgs, RunFlags, StoryRunArgs, WishFlags,
+};
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::program::Program;
@@ -31,7 +35,15 @@ pub(super) async fn run(
     program: &Program,
     args: &RunArgs,
 ) -> Result<Exit> {
-    let plan = plan::read(&args.source)?;
+    if args.decomposes() {
+        return from_words(environment, program, args).await;
+    }
+    if args.wish != WishFlags::default() || args.tasks != DecomposeFlags::default() {
+        let message = "a plan file says what is wanted and how it is cut";
+        return Err(Error::new(ErrorKind::InvalidInput, message)
+            .with_help("leave --description, --include-tests, --no-tests and --max-tasks out, or add --decompose"));
+    }
+    let plan = plan::read(args.source.as_deref().unwrap_or(Path::new("")))?;
     plan::warn(&plan);
     if args.dry_run {
         return dry_run(&plan, &settings(environment, args)?);
@@ -44,6 +56,50 @@ pub(super) async fn run(
     let mut reporter = Reporter::choose(args.run.json);
     let ended = go(environment, &begun, &mut reporter).await?;
     tell_end(ended, args.run.json, args.run.land.merge)
+}
+
+/// Creates the story from words, lets an agent cut it into tasks, and runs it.
+async fn from_words(environment: &Environment, program: &Program, args: &RunArgs) -> Result<Exit> {
+    let settings = settings(environment, args)?;
+    check_head(&settings, args)?;
+    settings.preflight_default().await?;
+    let wish = decompose::wish(&settings.repo, args.source.as_deref(), &args.wish).await?;
+    let aura = settings.builder().open().await?;
+    let mut spec = wish.policy(settings.policy_for(&args.create));
+    if let Some(target) = &args.create.target {
+        spec = spec.target(target);
+    }
+    let story = aura.create_story(spec).await?;
+    let mut reporter = Reporter::choose(args.run.json);
+    let options = args.tasks.options(settings.parallel);
+    let plan = decompose::decompose(&settings, (&aura, story), options, &mut reporter).await?;
+    settings.check_plan(&plan, &args.run)?;
+    settings.preflight(&plan).await?;
+    if args.run.detach {
+        let again = StoryRunArgs::of(args, story, environment);
+        return detach::start(environment, program, &aura, story, &again).await;
+    }
+    let begun = Begun {
+        options: run_options(&settings, &args.run),
+        landing: landing(&args.run.land, &args.engine),
+        story,
+        aura,
+    };
+    let mut reporter = Reporter::choose(args.run.json);
+    let ended = go(environment, &begun, &mut reporter).await?;
+    tell_end(ended, args.run.json, args.run.land.merge)
+}
+
+/// Refuses a landing without a branch to land on.
+fn check_head(settings: &Settings, args: &RunArgs) -> Result<()> {
+    if args.run.land.merge && args.create.target.is_none() && place::is_detached(&settings.repo) {
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            "HEAD is detached, so there is no branch to land on",
+        )
+        .with_help("name one with --target BRANCH, or check one out"));
+    }
+    Ok(())
 }
 
 fn settings(environment: &Environment, args: &RunArgs) -> Result<Settings> {
@@ -65,13 +121,7 @@ pub(super) async fn begin(
     settings.route(&mut plan)?;
     settings.check_plan(&plan, &args.run)?;
     settings.preflight(&plan).await?;
-    if args.run.land.merge && args.create.target.is_none() && place::is_detached(&settings.repo) {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            "HEAD is detached, so there is no branch to land on",
-        )
-        .with_help("name one with --target BRANCH, or check one out"));
-    }
+    check_head(&settings, args)?;
     let aura = settings.builder().open().await?;
     let mut spec = StorySpec::from_plan(plan).policy(settings.policy_for(&args.create));
     if let Some(target) = &args.create.target {

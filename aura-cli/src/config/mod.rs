@@ -60,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) retry_max: Option<u32>,
     /// Fresh starts of one task.
     pub(crate) restart_max: Option<u32>,
+    /// Where patterns are, from the root of the repository.
+    pub(crate) patterns: Option<PathBuf>,
     /// Where worktrees are made, from the root of the repository.
     pub(crate) workspace_root: Option<PathBuf>,
 }

@@ -17,7 +17,7 @@ const TOP: &[Key] = &[
     key("workspace"),
     key("limits"),
     key("mcp"),
-    later("patterns"),
+    key("patterns"),
     later("notify"),
 ];
 
@@ -111,6 +111,9 @@ fn top(root: &Node, config: &mut Config, reader: &mut Reader) {
                 agents::agents(value, &root.unwrap_or_default(), config, reader);
             }
             "limits" => limits(value, config, reader),
+            "patterns" => {
+                config.patterns = reader.text(value, "`patterns`").map(Into::into);
+            }
             "mcp" => agents::mcp(value, config, reader),
             "gates" => config.gates = Some(gates(value, reader)),
             "workspace" => {

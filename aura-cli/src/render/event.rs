@@ -2,7 +2,7 @@
 
 use aura_core::{
     AttemptOutcome, Event, EventKind, Evidence, FailureClass, GatePoint, GateVerdict, LeftOut,
-    SealOutcome, StartKind, Verb,
+    Problem, SealOutcome, StartKind, Verb,
 };
 
 use super::style::{Style, Tone, harmless};
@@ -33,6 +33,15 @@ fn line(event: &Event) -> Option<(Option<Tone>, String)> {
             count(plan.tasks.len(), "task"),
             count(plan.waves.len(), "wave")
         )),
+        EventKind::DecomposeStarted { agent, round, .. } => {
+            let again = if *round > 1 {
+                format!(", request {round}")
+            } else {
+                String::new()
+            };
+            plain(format!("asking {} for a plan{again}", harmless(agent)))
+        }
+        EventKind::DecomposeFinished { problems, why, .. } => decomposed(problems, why),
         EventKind::RunStarted { gates, .. } if gates.is_empty() => toned(
             Tone::Doubtful,
             "run started; no gate judges anything".to_owned(),
@@ -219,6 +228,19 @@ fn rest(kind: &EventKind) -> Option<(Option<Tone>, String)> {
         }
         _ => None,
     }
+}
+
+/// What came of asking for a plan; nothing where the plan itself comes next.
+fn decomposed(problems: &[Problem], why: &str) -> Option<(Option<Tone>, String)> {
+    let text = match problems.first() {
+        Some(first) => {
+            let first = first_line(&first.to_string(), REASON);
+            format!("the plan has {}: {first}", count(problems.len(), "problem"))
+        }
+        None if why.is_empty() => return None,
+        None => format!("no plan: {}", first_line(why, REASON)),
+    };
+    Some((Some(Tone::Doubtful), text))
 }
 
 fn candidate(tasks: &[&str], left_out: &[LeftOut]) -> Option<(Option<Tone>, String)> {

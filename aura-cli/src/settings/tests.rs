@@ -153,6 +153,7 @@ fn a_landing_needs_a_judge() {
         policy: Policy::default(),
         parallel: None,
         shared: Shared::default(),
+        patterns: None,
         limits: Limits::default(),
     };
     let mut optional = parse_gate("lint=lint").expect("a gate");
@@ -230,6 +231,7 @@ fn tasks_go_to_the_agent_that_is_there_for_their_files() {
         policy: Policy::default(),
         parallel: None,
         shared: Shared::default(),
+        patterns: None,
         limits: Limits::default(),
     };
     let plan = "title: t\ntasks:\n\

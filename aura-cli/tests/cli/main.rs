@@ -1,5 +1,6 @@
 //! The `aura` program from outside: real repositories, real agents, exit codes and output as programs and people see them.
 
+mod decompose;
 mod demo;
 mod detached;
 #[cfg(unix)]

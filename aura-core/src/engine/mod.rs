@@ -11,6 +11,7 @@
 //! instant leaves a log from which the next run goes on.
 
 mod crash;
+mod decompose;
 mod dispatcher;
 mod effects;
 mod integrator;
@@ -23,6 +24,7 @@ mod worker;
 mod workshop;
 mod workspace;
 
+pub(crate) use decompose::{NAME as DECOMPOSE, Question, Study};
 pub(crate) use dispatcher::{Dispatcher, Request, accepted_tasks, refusal, stamp};
 pub(crate) use integrator::checked_out;
 pub(crate) use messages::{SAMPLE, is_convention, is_conventional};

@@ -94,7 +94,9 @@ async fn ask_agent(
     registered: mpsc::Sender<(Ix, ProcessMark, oneshot::Sender<()>)>,
 ) -> Result<AgentResult> {
     let backend = Arc::clone(site.shop.agent(&job.agent)?);
-    let prompt = site.redact(&site.shop.prompts.render(&job.prompt)?);
+    let mut input = job.prompt;
+    site.shop.inject_pattern(&mut input.task);
+    let prompt = site.redact(&site.shop.prompts.render(&input)?);
     if let Some(parent) = log.parent() {
         std::fs::create_dir_all(parent).map_err(|error| Error::io("create", parent, error))?;
     }
@@ -138,7 +140,7 @@ async fn ask_agent(
 
 /// A backend keeps its deadline and stops when it is told to. One that does not is given up, so that it cannot hold up the run
 /// for ever.
-async fn within_limits(
+pub(super) async fn within_limits(
     work: impl Future<Output = Result<AgentResult>>,
     deadline: Duration,
     grace: Duration,

@@ -12,8 +12,8 @@ use crate::agent::AgentBackend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::ConfiguredGate;
 use crate::git::{AuraRepo, Fingerprint, Identity, Oid, RefMove, UserRepo, names};
-use crate::model::{CommitId, GateDefinition, Progress, StoryId};
-use crate::prompt::{Prompts, Redactor};
+use crate::model::{CommitId, GateDefinition, Patterns, Progress, StoryId};
+use crate::prompt::{PromptTask, Prompts, Redactor};
 
 /// How many lines of live output may wait for a slow reader before the oldest are dropped.
 const PROGRESS_BUFFER: usize = 1_024;
@@ -28,6 +28,8 @@ pub(crate) struct Workshop {
     pub(crate) agents: BTreeMap<String, Arc<dyn AgentBackend>>,
     pub(crate) gates: Vec<ConfiguredGate>,
     pub(crate) prompts: Prompts,
+    /// Where there are none, a task's pattern is only a name.
+    pub(crate) patterns: Option<Patterns>,
     pub(crate) redactor: Redactor,
     /// Directory that holds the worktrees of all stories of this repository.
     pub(crate) root: PathBuf,
@@ -47,6 +49,18 @@ impl Workshop {
                 format!("registered are: {}", known.join(", "))
             })
         })
+    }
+
+    /// Puts the text of the pattern that a task names in the place of its name.
+    pub(crate) fn inject_pattern(&self, task: &mut PromptTask) {
+        let patterns = self.patterns.as_ref();
+        let text = task
+            .pattern
+            .as_deref()
+            .and_then(|name| patterns?.text(name));
+        if let Some(text) = text {
+            task.pattern = Some(text.trim().to_owned());
+        }
     }
 
     pub(crate) fn gate(&self, name: &str) -> Result<&ConfiguredGate> {

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::error::Problem;
+
 use super::{
     AgentDefinition, AttemptOutcome, Budget, CommitId, Evidence, FailureClass, GateDefinition,
     GatePoint, GateVerdict, MergeStrategy, Plan, Policy, RunId, RunOptions, RunOutcome, Spends,
@@ -191,6 +193,35 @@ pub enum EventKind {
     /// The story has a plan.
     #[serde(rename = "plan.accepted")]
     PlanAccepted { plan: Arc<Plan> },
+
+    /// An agent is about to be asked to cut the story into tasks.
+    #[serde(rename = "decompose.started")]
+    DecomposeStarted {
+        agent: String,
+        /// Counted from 1 in each decomposition; each later one is told what was wrong with the answer before.
+        round: u32,
+        /// What is left of the agent after a crash is found by it.
+        marker: String,
+    },
+    /// It was asked. Where nothing was wrong, the plan comes next.
+    #[serde(rename = "decompose.finished")]
+    DecomposeFinished {
+        round: u32,
+        /// What is wrong with the answer.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        problems: Vec<Problem>,
+        /// Why there is no answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        class: Option<FailureClass>,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
+        #[serde(default)]
+        usage: Usage,
+        duration_ms: u64,
+        /// The file that keeps the whole answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<String>,
+    },
 
     /// A run began; its options, agents and gates hold until it ends.
     #[serde(rename = "run.started")]

@@ -3,9 +3,11 @@
 mod attempt;
 mod completion;
 mod context;
+mod decompose;
 mod event;
 mod gate;
 mod id;
+mod pattern;
 mod plan;
 mod policy;
 mod progress;
@@ -17,6 +19,7 @@ mod usage;
 pub use attempt::{AttemptOutcome, Evidence, FailureClass, Remedy, Spends, StartKind};
 pub use completion::{CheckState, CompletionCheck};
 pub use context::{CodebaseInfo, ExcerptLine, RelatedFile, StoryContext};
+pub use decompose::DecomposeOptions;
 pub use event::{
     Batched, Event, EventKind, LeftOut, NewEvent, ParkReason, PreviousAttempt, SealOutcome, Verb,
 };
@@ -24,6 +27,8 @@ pub use gate::{
     Finding, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, TestCounts,
 };
 pub use id::{CommitId, RunId, StoryId, TaskId};
+pub use pattern::Patterns;
+pub(crate) use pattern::{MAX_PATTERN, MAX_PATTERNS};
 pub use plan::{Edge, Plan, Wave};
 pub use policy::{
     AgentDefinition, Budget, CommitStrategy, CompleteOptions, Limits, MergeStrategy, OnExhausted,

@@ -102,7 +102,10 @@ impl StoryStatus {
                 next,
                 Created | Analyzing | Decomposing | Planned | Cancelled
             ),
-            Planned => matches!(next, Planned | Dispatching | Cancelled | Integrating),
+            Planned => matches!(
+                next,
+                Planned | Decomposing | Dispatching | Cancelled | Integrating
+            ),
             Dispatching => matches!(
                 next,
                 Running | Paused | ReadyToComplete | GateFailed | Failed | Cancelled

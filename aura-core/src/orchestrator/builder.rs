@@ -10,6 +10,7 @@ use crate::engine::{Workshop, blocking};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::ConfiguredGate;
 use crate::git::{AuraRepo, UserRepo};
+use crate::model::Patterns;
 use crate::prompt::{Prompts, Redactor};
 use crate::store::{SqliteStore, StoryStore};
 
@@ -21,6 +22,7 @@ pub struct OrchestratorBuilder {
     detect_gates: bool,
     store: Option<Arc<dyn StoryStore>>,
     prompts: Option<Prompts>,
+    patterns: Option<Patterns>,
     root: Option<PathBuf>,
 }
 
@@ -33,6 +35,7 @@ impl OrchestratorBuilder {
             detect_gates: false,
             store: None,
             prompts: None,
+            patterns: None,
             root: None,
         }
     }
@@ -82,6 +85,14 @@ impl OrchestratorBuilder {
     #[must_use]
     pub fn prompts(mut self, prompts: Prompts) -> Self {
         self.prompts = Some(prompts);
+        self
+    }
+
+    /// Offers these patterns to decompositions and puts them into the prompts of tasks that name them. From then on a plan that names
+    /// another one is refused. Without patterns, what a task calls its pattern stands in its prompt as it is.
+    #[must_use]
+    pub fn patterns(mut self, patterns: Patterns) -> Self {
+        self.patterns = Some(patterns);
         self
     }
 
@@ -151,6 +162,7 @@ impl OrchestratorBuilder {
                     Some(prompts) => prompts,
                     None => Prompts::new()?,
                 },
+                patterns: self.patterns,
                 redactor,
                 root,
             }),

@@ -3,6 +3,7 @@
 mod builder;
 mod ceremony;
 mod commands;
+mod decompose;
 mod doctor;
 mod handle;
 mod runs;
@@ -13,6 +14,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use builder::OrchestratorBuilder;
+pub use decompose::DecomposeHooks;
 pub use doctor::{DoctorCheck, DoctorReport};
 pub use handle::{Run, RunControl, RunEvent, RunEvents};
 
@@ -131,10 +133,14 @@ impl Orchestrator {
                 .events(story, state.last_seq, 1)
                 .await?
                 .is_empty();
-        Ok(if is_interrupted {
-            view.interrupted()
-        } else {
-            view
+        let is_given_up = state.decomposing.is_some() && self.store.owner(story).await?.is_none();
+        Ok(match view {
+            view if is_interrupted => view.interrupted(),
+            mut view if is_given_up => {
+                view.status = state.before_decomposing();
+                view
+            }
+            view => view,
         })
     }
 

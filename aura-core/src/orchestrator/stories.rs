@@ -11,6 +11,7 @@ use crate::engine::{StoryPlaces, Workshop, blocking, checked_out};
 use crate::error::{Error, ErrorKind, Result};
 use crate::git::{Oid, RefMove, sweep_trash};
 use crate::model::{CommitId, Event, EventKind, Policy, StoryId, StorySpec};
+use crate::plan::check_patterns;
 use crate::store::StorySummary;
 
 /// Agents at once, at most.
@@ -21,11 +22,14 @@ impl Orchestrator {
     /// Nothing runs yet.
     ///
     /// # Errors
-    /// `InvalidInput` for a policy or a target that cannot be meant; whatever git or the store says.
+    /// `InvalidInput` for a policy or a target that cannot be meant; `InvalidPlan` for a plan that names patterns which are not there; whatever git or the store says.
     pub async fn create_story(&self, spec: StorySpec) -> Result<StoryId> {
         check_policy(&spec.policy)?;
         if spec.title.trim().is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "a story needs a title"));
+        }
+        if let (Some(plan), Some(patterns)) = (&spec.plan, &self.shop.patterns) {
+            check_patterns(plan, patterns)?;
         }
         let id = StoryId::from_uuid(Uuid::now_v7());
         let shop = self.shop.clone();

@@ -9,6 +9,7 @@ mod draft;
 mod graph;
 mod lint;
 mod overlap;
+mod rules;
 mod scope;
 mod suggest;
 mod waves;
@@ -18,4 +19,5 @@ mod tests;
 
 pub(crate) use build::refusal;
 pub(crate) use draft::{Draft, DraftTask, Place, Problems, StatedWave};
+pub(crate) use rules::{Rules, check_patterns};
 pub(crate) use suggest::{closest, shown};

@@ -5,6 +5,7 @@
 //! of control sequences, cut to a limit, and fenced so that it cannot pass for the prompt itself. Secrets are masked by a
 //! [`Redactor`] before anything is stored, shown or sent.
 
+mod decompose;
 mod evidence;
 mod input;
 mod redact;
@@ -14,6 +15,7 @@ mod template;
 mod text;
 
 pub use crate::text::strip_controls;
+pub use decompose::{DecomposePrompt, PromptCodebase, PromptPattern, PromptRound};
 pub use evidence::{digest, normalise};
 pub use input::{PromptAttempt, PromptDependency, PromptInput, PromptStory, PromptTask};
 pub use redact::Redactor;

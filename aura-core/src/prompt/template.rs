@@ -8,6 +8,7 @@ use handlebars::{
 };
 use serde_json::{Value, json};
 
+use super::decompose::DecomposePrompt;
 use super::input::{PromptAttempt, PromptDependency, PromptInput, PromptStory, PromptTask};
 use super::text::{cut, fence, one_line};
 use crate::error::{Error, ErrorKind, Problem, Result};
@@ -16,6 +17,17 @@ use crate::text::strip_controls;
 
 const NAME: &str = "prompt";
 const STANDARD: &str = include_str!("task.hbs");
+const DECOMPOSE: &str = "decompose";
+const STANDARD_DECOMPOSE: &str = include_str!("decompose.hbs");
+
+/// What the templates can name, for messages.
+const KNOWN: &str = "a prompt template knows task {id, title, description, files, depends_on, pattern, prompt_hints, \
+     acceptance_criteria, complexity, agent, no_change_ok, metadata}, story {title, description, enrichedContext}, \
+     dependencies[] {id, title, output}, attempt {number, error, gate, output_tail, findings, paths, note, start} \
+     and tools[]";
+const KNOWN_DECOMPOSE: &str = "a template for decompositions knows story {title, description, enrichedContext}, \
+     codebaseInfo {projectType, testFramework, existingPatterns[]}, patterns[] {name, summary}, includeTests, maxParallelism, \
+     maxTasks and round {number, problems[], answer}";
 
 /// Bytes of evidence in one prompt, unless the caller says otherwise.
 const EVIDENCE: usize = 64 * 1024;
@@ -51,9 +63,13 @@ impl Prompts {
         registry.set_strict_mode(true);
         registry.register_escape_fn(no_escape);
         registry.register_helper("fence", Box::new(fence_helper));
-        registry
-            .register_template_string(NAME, text)
-            .map_err(|error| refused(error.reason().to_string(), error.pos(), error))?;
+        register(&mut registry, NAME, text, KNOWN)?;
+        register(
+            &mut registry,
+            DECOMPOSE,
+            STANDARD_DECOMPOSE,
+            KNOWN_DECOMPOSE,
+        )?;
         let prompts = Self {
             registry,
             evidence: EVIDENCE,
@@ -67,6 +83,29 @@ impl Prompts {
         Ok(prompts)
     }
 
+    /// Asks for decompositions with a template of the user's own. `Template` when it does not parse or names what is not there, with
+    /// line and column.
+    pub fn decompose_template(mut self, text: &str) -> Result<Self> {
+        register(&mut self.registry, DECOMPOSE, text, KNOWN_DECOMPOSE)?;
+        for sample in [DecomposePrompt::sample(), DecomposePrompt::default()] {
+            self.render_decompose(&sample)?;
+        }
+        Ok(self)
+    }
+
+    /// Renders the request to cut a story into tasks, once. `Template` when the template names what is not there.
+    pub fn render_decompose(&self, input: &DecomposePrompt) -> Result<String> {
+        let values = serde_json::to_value(input.bounded(self.evidence)).map_err(unwritable)?;
+        self.rendered(DECOMPOSE, &values, KNOWN_DECOMPOSE)
+    }
+
+    fn rendered(&self, name: &str, values: &Value, known: &str) -> Result<String> {
+        self.registry.render(name, values).map_err(|error| {
+            let position = error.line_no.zip(error.column_no);
+            refused(explain(error.reason()), position, known, error)
+        })
+    }
+
     /// Sets how many bytes of evidence a prompt may hold; 64 KiB otherwise. What is cut is cut in the middle and says so.
     #[must_use]
     pub const fn evidence_limit(mut self, bytes: usize) -> Self {
@@ -77,16 +116,25 @@ impl Prompts {
     /// Renders once: what a value contains is never read as a template. `Template` when the template names what is not there.
     pub fn render(&self, input: &PromptInput) -> Result<String> {
         let values = values(input, self.evidence)?;
-        self.registry.render(NAME, &values).map_err(|error| {
-            let position = error.line_no.zip(error.column_no);
-            refused(explain(error.reason()), position, error)
-        })
+        self.rendered(NAME, &values, KNOWN)
     }
+}
+
+fn register(registry: &mut Handlebars<'static>, name: &str, text: &str, known: &str) -> Result<()> {
+    registry
+        .register_template_string(name, text)
+        .map_err(|error| refused(error.reason().to_string(), error.pos(), known, error))
+}
+
+fn unwritable(error: serde_json::Error) -> Error {
+    let message = format!("the values of a prompt cannot be written: {error}");
+    Error::new(ErrorKind::Internal, message).with_source(error)
 }
 
 fn refused(
     message: String,
     position: Option<(usize, usize)>,
+    known: &str,
     cause: impl std::error::Error + Send + Sync + 'static,
 ) -> Error {
     let mut problem = Problem::error("template", message);
@@ -95,12 +143,7 @@ fn refused(
         problem = problem.at(number(line), number(column));
     }
     Error::from_problems(ErrorKind::Template, vec![problem])
-        .with_help(
-            "a prompt template knows task {id, title, description, files, depends_on, pattern, prompt_hints, \
-             acceptance_criteria, complexity, agent, no_change_ok, metadata}, story {title, description, enrichedContext}, \
-             dependencies[] {id, title, output}, attempt {number, error, gate, output_tail, findings, paths, note, start} \
-             and tools[]",
-        )
+        .with_help(known)
         .with_source(cause)
 }
 
@@ -130,13 +173,7 @@ fn values(input: &PromptInput, evidence: usize) -> Result<Value> {
         attempt: attempt(&input.attempt, evidence),
         ..input.clone()
     };
-    let mut values = serde_json::to_value(&bounded).map_err(|error| {
-        Error::new(
-            ErrorKind::Internal,
-            format!("the values of a prompt cannot be written: {error}"),
-        )
-        .with_source(error)
-    })?;
+    let mut values = serde_json::to_value(&bounded).map_err(unwritable)?;
     values["task"]["name"] = json!(bounded.task.title);
     Ok(values)
 }

@@ -5,6 +5,7 @@
 
 mod json;
 mod node;
+mod patterns;
 mod plan_file;
 mod plan_shape;
 mod plan_write;

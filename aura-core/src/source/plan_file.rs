@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::model::Plan;
-use crate::plan::{Place, Problems, refusal};
+use crate::plan::{Draft, Place, Problems, Rules, refusal};
 
 use super::node::{MAX_INPUT, Node};
 use super::{json, plan_shape, yaml};
@@ -48,21 +48,44 @@ impl Plan {
     /// # Errors
     /// [`ErrorKind::InvalidPlan`] with every problem at once; lines count from the start of the answer.
     pub fn from_answer(answer: &str, title: &str) -> Result<Self> {
-        let problems = Problems::of_file(None);
-        if let Err(unreadable) = check_size(answer.len()) {
-            return Err(unreadable.refuse(problems));
-        }
-        let (root, problems) = find_in_answer(answer, problems);
-        let Some(root) = root else {
-            return Err(refusal(problems));
-        };
-        let mut draft = plan_shape::draft(&root, problems);
+        let mut draft = draft_of(answer)?;
         if draft.title.trim().is_empty() {
             title.clone_into(&mut draft.title);
         }
-        draft.source = Some("a model's answer".to_owned());
         draft.build()
     }
+
+    /// As [`Plan::from_answer`], for a story whose title and description are known and that has rules of its own.
+    pub(crate) fn answered(
+        answer: &str,
+        (title, description): (&str, &str),
+        rules: &Rules<'_>,
+    ) -> Result<Self> {
+        let mut draft = draft_of(answer)?;
+        title.clone_into(&mut draft.title);
+        // Not of the model's making, so none of its problems.
+        draft.description.clear();
+        rules.judge(&mut draft);
+        let mut plan = draft.build()?;
+        description.clone_into(&mut plan.description);
+        Ok(plan)
+    }
+}
+
+/// What the answer says, which nobody has judged yet.
+fn draft_of(answer: &str) -> Result<Draft> {
+    let problems = Problems::of_file(None);
+    if let Err(unreadable) = check_size(answer.len()) {
+        return Err(unreadable.refuse(problems));
+    }
+    let answer = answer.strip_prefix(BOM).unwrap_or(answer);
+    let (root, problems) = find_in_answer(answer, problems);
+    let Some(root) = root else {
+        return Err(refusal(problems));
+    };
+    let mut draft = plan_shape::draft(&root, problems);
+    draft.source = Some("a model's answer".to_owned());
+    Ok(draft)
 }
 
 fn parse(text: &str, name: &str, mut problems: Problems) -> Result<Plan> {
@@ -119,7 +142,10 @@ const MAX_FENCES: usize = 16;
 
 fn find_in_answer(answer: &str, problems: Problems) -> (Option<Node>, Problems) {
     let fenced = fences(answer);
-    let everything = 0..answer.len();
+    let everything = Fence {
+        inside: 0..answer.len(),
+        is_closed: true,
+    };
     let regions = if fenced.is_empty() {
         std::slice::from_ref(&everything)
     } else {
@@ -127,8 +153,13 @@ fn find_in_answer(answer: &str, problems: Problems) -> (Option<Node>, Problems) 
     };
     let mut best: Option<Problems> = None;
     let mut from = json::Position::START;
-    for region in regions {
+    // The plan may stand beside blocks that show something else.
+    let beside = (!fenced.is_empty()).then_some(&everything);
+    for Fence { inside: region, .. } in regions.iter().chain(beside) {
         let text = &answer[..region.end];
+        if region.start == 0 {
+            from = json::Position::START;
+        }
         from = json::skip_to(text, from, region.start);
         loop {
             let mut attempt = problems.fork();
@@ -151,11 +182,17 @@ fn find_in_answer(answer: &str, problems: Problems) -> (Option<Node>, Problems) 
     }
     for region in regions.iter().take(MAX_FENCES) {
         let mut attempt = problems.fork();
-        let root = yaml::parse(&blanked(answer, region), &mut attempt);
+        let root = yaml::parse(&blanked(answer, &region.inside), &mut attempt);
         if let Some(root) = root
             && plan_shape::looks_like_plan(&root)
         {
-            return (Some(root), attempt);
+            if region.is_closed {
+                return (Some(root), attempt);
+            }
+            // YAML that lost its end is still YAML, of a part of the plan.
+            let text = "the answer ends inside of a code block, so the plan is not whole";
+            attempt.push(Problem::error("cut_off", text), Some(root.at));
+            return (None, attempt);
         }
     }
     let failed = best.unwrap_or_else(|| {
@@ -167,22 +204,46 @@ fn find_in_answer(answer: &str, problems: Problems) -> (Option<Node>, Problems) 
     (None, failed)
 }
 
-/// The contents of the fenced code blocks.
-fn fences(answer: &str) -> Vec<std::ops::Range<usize>> {
+/// A code block of an answer.
+struct Fence {
+    inside: std::ops::Range<usize>,
+    /// The answer has its end, too.
+    is_closed: bool,
+}
+
+/// The fenced code blocks. What ends one is a fence that is as long as its beginning, says nothing more and is not indented by more
+/// than three further columns: code inside of a plan has fences of its own.
+fn fences(answer: &str) -> Vec<Fence> {
     let mut found = Vec::new();
-    let mut open = None;
+    let mut open: Option<(usize, usize, usize)> = None;
     let mut offset = 0;
     for line in answer.split_inclusive('\n') {
         let end = offset + line.len();
-        if line.trim_start().starts_with("```") {
-            match open.take() {
-                None => open = Some(end),
-                Some(start) => found.push(start..offset),
+        let text = line.trim_start();
+        let indent = line.len() - text.len();
+        let rest = text.trim_start_matches('`');
+        let length = text.len() - rest.len();
+        if length >= 3 {
+            match open {
+                None => open = Some((end, length, indent)),
+                Some((start, longest, column))
+                    if length >= longest && rest.trim().is_empty() && indent <= column + 3 =>
+                {
+                    found.push(Fence {
+                        inside: start..offset,
+                        is_closed: true,
+                    });
+                    open = None;
+                }
+                Some(_) => {}
             }
         }
         offset = end;
     }
-    found.extend(open.map(|start| start..answer.len()));
+    found.extend(open.map(|(start, _, _)| Fence {
+        inside: start..answer.len(),
+        is_closed: false,
+    }));
     found
 }
 

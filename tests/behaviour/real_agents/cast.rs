@@ -299,8 +299,7 @@ fn codex(url: &str) -> CliAgent {
         .env("SCRIPTED_API_KEY", KEY)
 }
 
-<<<<<<< HEAD
-/// As a user has it who once chose to use a key. Defaults from elsewhere are not read from below a temporary directory.
+/// As a user has it who once chose to use a key: nothing else tells it by the protocol.
 fn gemini_variables(url: &str, config: &Path) -> Variables {
     let settings = serde_json::json!({
         "security": {"auth": {"selectedType": "gemini-api-key"}},
@@ -313,19 +312,14 @@ fn gemini_variables(url: &str, config: &Path) -> Variables {
         ("GOOGLE_GEMINI_BASE_URL", url.to_owned()),
         ("GEMINI_API_KEY", KEY.to_owned()),
     ]
-=======
+}
+
 fn gemini(url: &str, config: &Path) -> CliAgent {
     agents::gemini()
         .model("gemini-2.5-pro")
         .config_dir(config)
         .env("GOOGLE_GEMINI_BASE_URL", url)
         .env("GEMINI_API_KEY", KEY)
->>>>>>> 27a9d78 (core: settings and servers reach Gemini; cli: the doctor says how an agent is installed and logged in)
-}
-
-fn gemini(url: &str, config: &Path) -> CliAgent {
-    let agent = agents::gemini().model("gemini-2.5-pro").config_dir(config);
-    with(agent, gemini_variables(url, config))
 }
 
 fn opencode_variables(url: &str, config: &Path) -> Variables {

@@ -1,9 +1,11 @@
 //! `aura story create`.
 
-use aura_core::{Result, StorySpec};
+use std::path::Path;
+
+use aura_core::{Error, ErrorKind, Result, StorySpec};
 
 use crate::args::{CreateArgs, EngineFlags};
-use crate::commands::plan;
+use crate::commands::{decompose, plan};
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::output;
@@ -11,17 +13,31 @@ use crate::settings::Settings;
 
 /// Creates a story and prints where it is.
 pub(super) async fn create(environment: &Environment, args: &CreateArgs) -> Result<Exit> {
-    let mut plan = plan::read(&args.source)?;
-    plan::warn(&plan);
+    let plan = match args.source.as_deref() {
+        Some(source) if is_plan(source) => {
+            refuse_words(args)?;
+            let plan = plan::read(source)?;
+            plan::warn(&plan);
+            Some(plan)
+        }
+        _ => None,
+    };
     // Nothing runs, so nothing has to be trusted.
     let engine = EngineFlags {
         trust: true,
         ..EngineFlags::default()
     };
     let settings = Settings::read(environment, &args.place, &engine, None)?;
-    settings.route(&mut plan)?;
+    let spec = match plan {
+        Some(mut plan) => {
+            settings.route(&mut plan)?;
+            StorySpec::from_plan(plan)
+        }
+        None => decompose::wish(&settings.repo, args.source.as_deref(), &args.wish).await?,
+    };
+    let has_plan = spec.plan.is_some();
     let aura = settings.builder().open().await?;
-    let mut spec = StorySpec::from_plan(plan).policy(settings.policy_for(&args.create));
+    let mut spec = spec.policy(settings.policy_for(&args.create));
     if let Some(target) = &args.create.target {
         spec = spec.target(target);
     }
@@ -36,5 +52,23 @@ pub(super) async fn create(environment: &Environment, args: &CreateArgs) -> Resu
             output::note(format!("worktree {worktree}"));
         }
     }
+    if !args.json && !has_plan {
+        output::note("next: `aura story decompose` cuts it into tasks");
+    }
     Ok(Exit::Done)
+}
+
+/// A file, a directory or standard input, there or not; anything else is a title.
+fn is_plan(source: &Path) -> bool {
+    let ending = source.extension().and_then(|ending| ending.to_str());
+    source == Path::new("-") || source.exists() || matches!(ending, Some("yaml" | "yml" | "json"))
+}
+
+/// A plan has its own description.
+fn refuse_words(args: &CreateArgs) -> Result<()> {
+    if args.wish.description.is_none() {
+        return Ok(());
+    }
+    let message = "a plan file has its own description";
+    Err(Error::new(ErrorKind::InvalidInput, message).with_help("leave --description out"))
 }

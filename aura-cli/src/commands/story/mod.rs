@@ -1,6 +1,7 @@
 //! `aura story ..`.
 
 mod create;
+mod decompose;
 mod look;
 mod run;
 mod steer;
@@ -25,6 +26,7 @@ pub(super) async fn story(
 ) -> Result<Exit> {
     match command {
         StoryCommand::Create(args) => create::create(environment, &args).await,
+        StoryCommand::Decompose(args) => decompose::decompose(environment, &args).await,
         StoryCommand::List { place, json } => look::list(environment, &place, json).await,
         StoryCommand::Show(which) => look::show(environment, &which).await,
         StoryCommand::Run(args) => run::run(environment, program, &args).await,

@@ -25,6 +25,15 @@ impl State {
         match &event.kind {
             EventKind::StoryCreated { .. } => self.create(event),
             EventKind::PlanAccepted { plan } => self.accept_plan(plan),
+            EventKind::DecomposeStarted { marker, .. } => {
+                self.decomposing = Some(marker.clone());
+                self.status = StoryStatus::Decomposing;
+            }
+            EventKind::DecomposeFinished { usage, .. } => {
+                self.decomposing = None;
+                self.usage += *usage;
+                self.status = self.before_decomposing();
+            }
             EventKind::RunStarted {
                 options,
                 agents,
@@ -129,6 +138,15 @@ impl State {
         self.policy = (**policy).clone();
         self.head = Some((*base, *base_tree));
         self.status = StoryStatus::Created;
+    }
+
+    /// Where the story is when no agent is asked for a plan any more and none was found.
+    pub(crate) fn before_decomposing(&self) -> StoryStatus {
+        if self.plan.is_some() {
+            StoryStatus::Planned
+        } else {
+            StoryStatus::Created
+        }
     }
 
     fn accept_plan(&mut self, plan: &Arc<Plan>) {

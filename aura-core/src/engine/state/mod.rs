@@ -92,6 +92,8 @@ pub(crate) struct State {
     pub(crate) policy: Policy,
     pub(crate) status: StoryStatus,
     pub(crate) plan: Option<Arc<Plan>>,
+    /// The marker of an agent that is asked for a plan.
+    pub(crate) decomposing: Option<String>,
     pub(crate) tasks: Vec<Task>,
     pub(crate) run: Option<Run>,
     pub(crate) landing: Option<Landing>,

@@ -29,7 +29,7 @@ macro_rules! variants {
 }
 
 variants! {
-    StoryCreated PlanAccepted RunStarted RunPaused RunResumed RunFinished WaveStarted WaveFinished TaskQueued TaskStarted
+    StoryCreated DecomposeStarted DecomposeFinished PlanAccepted RunStarted RunPaused RunResumed RunFinished WaveStarted WaveFinished TaskQueued TaskStarted
     AttemptFinished TaskRetrying TaskSealed TaskInReview TaskEjected TaskAccepted TaskFailed TaskBlocked TaskSkipped
     TaskCancelled CandidateBuilt GateStarted GateFinished BreakerOpened BreakerClosed ParallelismChanged BudgetExceeded
     CommandAccepted CommandRefused LandStarted Landed Parked WorkspaceSalvaged Warning IntentWorkspace WorkspaceReady IntentStart ProcessRegistered
@@ -162,6 +162,29 @@ fn story_samples() -> Vec<EventKind> {
     vec![
         created(None),
         created(Some("main")),
+        EventKind::DecomposeStarted {
+            agent: "default".into(),
+            round: 1,
+            marker: "m".into(),
+        },
+        EventKind::DecomposeFinished {
+            round: 1,
+            problems: vec![Problem::error("cycle", "a waits for itself").at(3, 7)],
+            class: None,
+            why: String::new(),
+            usage: usage(),
+            duration_ms: 5,
+            answer: Some("logs/decompose-2.answer".into()),
+        },
+        EventKind::DecomposeFinished {
+            round: 2,
+            problems: Vec::new(),
+            class: Some(FailureClass::Quota),
+            why: "the limit is reached".into(),
+            usage: Usage::default(),
+            duration_ms: 5,
+            answer: None,
+        },
         EventKind::PlanAccepted { plan: plan() },
         EventKind::RunStarted {
             options: Box::new(

@@ -1,0 +1,53 @@
+//! `aura story decompose`.
+
+use std::io::Write;
+use std::path::Path;
+
+use aura_core::{Error, Plan, Result};
+
+use super::find_to_work;
+use crate::args::DecomposeArgs;
+use crate::commands::decompose;
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::output;
+use crate::render::style::Style;
+use crate::render::{PlanView, Reporter, plan_text};
+use crate::settings::Settings;
+
+/// Lets an agent cut the story into tasks, and shows them.
+pub(super) async fn decompose(environment: &Environment, args: &DecomposeArgs) -> Result<Exit> {
+    let settings = Settings::read(environment, &args.place, &args.engine, args.parallel)?;
+    let (aura, story) = find_to_work(&settings, args.story.as_deref()).await?;
+    let options = args.tasks.options(settings.parallel);
+    // The answer on standard output is the plan, so events are told beside it.
+    let mut reporter = Reporter::choose(false);
+    let plan = decompose::decompose(&settings, (&aura, story), options, &mut reporter).await?;
+    if let Some(file) = &args.output {
+        write(&plan, file)?;
+        output::note(format!("the plan is in {}", file.display()));
+    }
+    if args.json {
+        let source = args.output.as_deref().unwrap_or(Path::new("-"));
+        output::json(&PlanView::of(source, &Ok(plan)))?;
+    } else {
+        output::line(plan_text(&plan, Style::of_stdout(), |_| None))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes the plan whole or not at all.
+fn write(plan: &Plan, file: &Path) -> Result<()> {
+    let text = plan.to_yaml()?;
+    let failed = |error| Error::io("write", file, error);
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let mut temporary =
+        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+    temporary.write_all(text.as_bytes()).map_err(failed)?;
+    temporary
+        .persist(file)
+        .map_err(|error| failed(error.error))?;
+    Ok(())
+}
