@@ -12,6 +12,7 @@ import type {
   ParkReason,
   PlanData,
   Policy,
+  Problem,
   RunOutcome,
   Spends,
   StartKind,
@@ -102,6 +103,22 @@ export interface StoryCreated extends Envelope {
   worktree?: string;
   policy: Policy;
   fingerprint: string;
+}
+export interface DecomposeStarted extends Envelope {
+  type: "decompose.started";
+  agent: string;
+  round: number;
+  marker: string;
+}
+export interface DecomposeFinished extends Envelope {
+  type: "decompose.finished";
+  round: number;
+  problems?: Problem[];
+  class?: FailureClass;
+  why?: string;
+  usage: Usage;
+  durationMs: number;
+  answer?: string;
 }
 export interface PlanAccepted extends Envelope {
   type: "plan.accepted";
@@ -274,6 +291,8 @@ export interface Warning extends Envelope {
 /** Events that a run tells. */
 export type DurableEvent =
   | StoryCreated
+  | DecomposeStarted
+  | DecomposeFinished
   | PlanAccepted
   | RunStarted
   | RunPaused

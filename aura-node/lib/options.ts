@@ -182,6 +182,8 @@ export interface OpenOptions {
   store?: "sqlite" | "memory";
   /** The template of the prompts. */
   promptTemplate?: string;
+  /** Texts that tasks follow by name: a folder of `NAME.md`, or the texts themselves. */
+  patterns?: string | Record<string, string>;
   /** The folder for workspaces; one beside the repository where absent. */
   workspaceRoot?: string;
 }
@@ -235,6 +237,18 @@ export interface Limits {
   tokens?: number;
   /** US dollars, as agents report them. */
   costUsd?: number;
+}
+
+/** What one call of `decompose` asks for. */
+export interface DecomposeOptions {
+  /** The agent that is asked; the one called `default` where absent. */
+  agent?: string;
+  /** Whether tests are tasks, too; true where absent. */
+  includeTests?: boolean;
+  /** How many agents are going to work side by side; the policy's number where absent. */
+  maxParallelism?: number;
+  /** A plan of more tasks is not taken; 50 where absent. */
+  maxTasks?: number;
 }
 
 /** What one call of `complete` asks for. */

@@ -8,7 +8,7 @@ import type { LogEvent } from "./events.js";
 import { Host } from "./host.js";
 import type { DoctorReport, PlanData, Report, StatusView, Story, StorySummary } from "./model.js";
 import { type NativeEngine, type NativeRun, native } from "./native.js";
-import type { Abortable, CommandOptions, CompleteOptions, GraphFormat, OpenOptions } from "./options.js";
+import type { Abortable, CommandOptions, CompleteOptions, DecomposeOptions, GraphFormat, OpenOptions } from "./options.js";
 import type { RunOptions, StoryOptions, StoryRef, Verb } from "./options.js";
 import { Run } from "./run.js";
 
@@ -43,6 +43,16 @@ export class Orchestrator implements AsyncDisposable {
   async createStory(title: string | StoryOptions, options: StoryOptions = {}): Promise<{ readonly id: string }> {
     const told = typeof title === "string" ? { ...options, title } : title;
     return { id: await this.#call<string>("create_story", told) };
+  }
+
+  /**
+   * Lets an agent cut a story into tasks, and gives the story the plan. The agent is asked, not set to work: what it changes has no
+   * effect. Where its plan is not sound it is asked again with what is wrong, three times at the most. Closing ends it.
+   *
+   * @throws InvalidPlan with all problems of the last answer, Process when the agent fails, Refused for a story that was run, StoryBusy.
+   */
+  decompose(story: StoryRef, options: DecomposeOptions = {}): Promise<PlanData> {
+    return this.#call("decompose", { story: id(story), options });
   }
 
   /** All stories of the repository. */

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// Members whose contents belong to the user, names included.
-const FOREIGN: [&str; 3] = ["metadata", "env", "fallback"];
+const FOREIGN: [&str; 4] = ["metadata", "env", "fallback", "patterns"];
 /// The members whose own members are names that the user chose; what stands under these names is the library's.
 const NAMED: [&str; 2] = ["agents", "servers"];
 

@@ -54,6 +54,27 @@ test("a plan becomes merged work, and every event is told", async (t) => {
   assert.equal(existsSync(join(repo, "b.txt")), true);
 });
 
+test("an agent is asked for a plan", async (t) => {
+  const repo = repository(t);
+  const prompts = [];
+  const planner = {
+    run(request) {
+      prompts.push(request.prompt);
+      const pattern = prompts.length === 1 ? "other" : "some_file";
+      return { output: `Here: [{"id": 1, "title": "A", "description": "do", "pattern": "${pattern}"}]` };
+    },
+  };
+  const orch = await Orchestrator.open(repo, { agents: { planner }, patterns: { some_file: "# One file each" } });
+  t.after(() => orch.close());
+  const story = await orch.createStory("Two files", { description: "At length." });
+  const plan = await orch.decompose(story, { agent: "planner", includeTests: false, maxParallelism: 4, maxTasks: 9 });
+  assert.deepEqual(plan.tasks.map(({ id, pattern }) => [id, pattern]), [["1", "some_file"]]);
+  assert.deepEqual(await orch.plan(story), plan);
+  assert.match(prompts[0], /At length\.[^]*`some_file`: One file each[^]*At most 9 tasks[^]*no tasks for tests/);
+  assert.match(prompts[1], /unknown_pattern/);
+  await assert.rejects(orch.decompose(story, { agent: "nobody" }), { kind: "backend_missing" });
+});
+
 test("names of members are camel case, and what belongs to the user is left alone", async (t) => {
   const metadata = { snake_key: { inner_key: 1 }, camelKey: [{ deepKey: null }] };
   const repo = repository(t, { "say.sh": 'test "$MY_var" = "snake_and Camel" && test "$myVar" = x\n' });

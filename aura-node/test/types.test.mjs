@@ -49,7 +49,7 @@ test("every event that a run tells is of its type", async (t) => {
 });
 
 test("options, views and the log are of their types", async (t) => {
-  const { policy, run, complete } = samples("options.json");
+  const { policy, run, complete, decompose } = samples("options.json");
   const orch = await Orchestrator.open(repository(t), { agents: { default: scribe }, gates: [green] });
   t.after(() => orch.close());
   const [a, b] = tasks("a", "b");
@@ -63,6 +63,7 @@ test("options, views and the log are of their types", async (t) => {
     ["Required<Policy>", camel(policy)],
     ["RunOptions", camel(run)],
     ["CompleteOptions", camel(complete)],
+    ["DecomposeOptions", camel(decompose)],
     ["PlanData", plan],
     ["Report", report],
     ...log.map((event) => ["LogEvent", event]),
@@ -74,7 +75,7 @@ test("options, views and the log are of their types", async (t) => {
   ]);
   assert.equal(end.code, 0, end.stdout);
   // Every option is declared: the sample has all of them, and none of them is another's.
-  for (const [name, value] of [["RunOptions", run], ["CompleteOptions", complete]]) {
+  for (const [name, value] of [["RunOptions", run], ["CompleteOptions", complete], ["DecomposeOptions", decompose]]) {
     const body = new RegExp(`interface ${name} [^]*?\\n}`).exec(readFileSync(join(PACKAGE, "dist", "options.d.ts"), "utf8"))[0];
     const declared = [...body.matchAll(/^ {4}(\w+)\?:/gm)].map(([, option]) => option);
     assert.deepEqual(declared.sort(), Object.keys(camel(value)).sort());

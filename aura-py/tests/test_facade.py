@@ -68,6 +68,38 @@ def test_every_method_answers(repository: Path) -> None:
     asyncio.run(main())
 
 
+def test_an_agent_is_asked_for_a_plan(repository: Path, tmp_path: Path) -> None:
+    prompts: list[str] = []
+
+    def planner(request: aura.AgentRequest) -> aura.AgentResult:
+        prompts.append(request.prompt)
+        pattern = "other" if len(prompts) == 1 else "some_file"
+        plan = [{"id": 1, "title": "A", "description": "do", "pattern": pattern}]
+        return aura.AgentResult(output=f"Here: {json.dumps(plan)}")
+
+    folder = tmp_path / "patterns"
+    folder.mkdir()
+    (folder / "some_file.md").write_text("# One file each")
+
+    async def main() -> None:
+        async with aura.Orchestrator(
+            repository, agents={"planner": aura.agent(planner)}, store="memory", patterns=folder
+        ) as orchestrator:
+            story = await orchestrator.create_story("Two files", description="At length.")
+            plan = await orchestrator.decompose(
+                story, agent="planner", include_tests=False, max_parallelism=4, max_tasks=9
+            )
+            assert [(task["id"], task.get("pattern")) for task in plan.tasks] == [("1", "some_file")]
+            assert (await orchestrator.plan(story)).tasks == plan.tasks
+            with pytest.raises(aura.BackendMissing):
+                await orchestrator.decompose(story, agent="nobody")
+
+    asyncio.run(main())
+    for part in ("At length.", "`some_file`: One file each", "At most 9 tasks", "no tasks for tests"):
+        assert part in prompts[0]
+    assert "unknown_pattern" in prompts[1]
+
+
 def test_options_reach_the_library(repository: Path) -> None:
     async def main() -> None:
         async with opened(repository, write) as orchestrator:

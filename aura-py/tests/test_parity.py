@@ -73,6 +73,10 @@ def test_options_of_a_run() -> None:
         assert options(complete) == members("CompleteOptions", "model/policy.rs")
 
 
+def test_options_of_decomposing() -> None:
+    assert options(aura.Orchestrator.decompose) == members("DecomposeOptions", "model/decompose.rs")
+
+
 def test_options_of_opening_and_creating() -> None:
     assert options(aura.Orchestrator) == members("OpenOptions", "embed/open.rs")
     for create in (aura.Orchestrator.create_story, aura.Orchestrator.create_story_sync):

@@ -54,6 +54,8 @@ fn every_method_is_there_for_other_languages() {
     let mut offered = set([METHODS, &["run", "complete", "builder"]]);
     // Drawn from the plan and the status, which in Rust are arguments of `mermaid`, `dot` and `svg`.
     assert!(offered.remove("graph"));
+    // Its hooks are functions and channels; whoever asks in another language reads the log meanwhile.
+    assert!(offered.insert("decompose_with".to_owned()));
     assert_eq!(public(&texts, "impl Orchestrator {"), offered);
     let handle = ["story", "id", "wait", "next_event", "split"];
     assert_eq!(public(&texts, "impl Run {"), set([RUN_METHODS, &handle]));
@@ -86,6 +88,7 @@ async fn every_choice_of_the_builder_is_an_option() {
         ("detect_gates", "detect_gates"),
         ("store", "store"),
         ("prompts", "prompt_template"),
+        ("patterns", "patterns"),
         ("workspace_root", "workspace_root"),
         ("open", "path"),
     ];

@@ -342,6 +342,26 @@ mod tests {
                 json!({"type": "task.started", "agent": "default", "start": "previous"}),
                 Some("a: started with default, attempt 2, from what it had done"),
             ),
+            (
+                None,
+                json!({"type": "decompose.started", "agent": "codex", "round": 2, "marker": "m"}),
+                Some("asking codex for a plan, request 2"),
+            ),
+            (
+                None,
+                json!({"type": "decompose.finished", "round": 1, "duration_ms": 1, "problems": [{"severity": "error", "code": "cycle", "message": "a waits for a"}]}),
+                Some("the plan has 1 problem: a waits for a [cycle]"),
+            ),
+            (
+                None,
+                json!({"type": "decompose.finished", "round": 1, "duration_ms": 1, "why": "no login"}),
+                Some("no plan: no login"),
+            ),
+            (
+                None,
+                json!({"type": "decompose.finished", "round": 1, "duration_ms": 1}),
+                None,
+            ),
             (Some("a"), json!({"type": "task.queued"}), None),
             (
                 Some("a"),

@@ -109,13 +109,21 @@ pub(crate) fn plan_text(
             lines.push(format!("  {id}{status}  {}{after}", harmless(&task.title)));
         }
     }
+    if !plan.added_edges.is_empty() {
+        let orders = count(plan.added_edges.len(), "order");
+        lines.push(format!(
+            "{orders} added between tasks that the plan leaves side by side:"
+        ));
+    }
     for edge in &plan.added_edges {
         let text = format!("{} runs before {}: {}", edge.before, edge.after, edge.why);
         lines.push(style.paint(Tone::Faint, harmless(&text)));
     }
     lines.push(format!(
-        "critical path: {}",
-        harmless(&list(&plan.critical_path))
+        "critical path: {} ({} of {})",
+        harmless(&list(&plan.critical_path)),
+        plan.critical_path.len(),
+        count(plan.tasks.len(), "task")
     ));
     lines.join("\n")
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use super::functions::GraphFormat;
 use super::open::{OpenOptions, open};
@@ -13,13 +14,15 @@ use super::{answer, arguments, unknown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::HostQueue;
 use crate::model::{
-    CompleteOptions, Plan, Policy, RunOptions, StoryId, StorySpec, TaskId, TaskStatus, Verb,
+    CompleteOptions, DecomposeOptions, Plan, Policy, RunOptions, StoryId, StorySpec, TaskId,
+    TaskStatus, Verb,
 };
 use crate::orchestrator::{Orchestrator, Run, RunControl};
 
 /// The methods of [`Engine::call`].
 pub const METHODS: &[&str] = &[
     "create_story",
+    "decompose",
     "stories",
     "find_story",
     "story",
@@ -43,6 +46,8 @@ pub(super) struct Inner {
     pub(super) queue: HostQueue,
     /// The runs that were started here; `None` once closed. Locked while one starts, so that closing knows of it.
     runs: Mutex<Option<Vec<RunControl>>>,
+    /// Ends what is no run.
+    closing: CancellationToken,
 }
 
 impl Drop for Inner {
@@ -125,10 +130,13 @@ struct Start<T> {
 impl Engine {
     /// Opens a repository; see [`Orchestrator::builder`].
     ///
-    /// `options` is `{path, agents?, gates?, detect_gates?, store?, prompt_template?, workspace_root?}`: `agents` an object of
+    /// `options` is `{path, agents?, gates?, detect_gates?, store?, prompt_template?, patterns?,
+    /// workspace_root?}`: `agents` an object of
     /// `{command, env?, env_allow?, sandbox?}`, `{preset, model?, yolo?, program?, args?, config_dir?, role?, env?, env_allow?, sandbox?}`
     /// or `{host: {version?}}` by name, `gates` a list of commands and hosts with `name` and, where wanted, `at`, `required`, `flaky`,
     /// `timeout_ms`; `store` is `sqlite` or `memory`.
+    ///
+    /// `patterns` is a directory, or an object of texts by name.
     ///
     /// # Errors
     /// `InvalidInput` for options that cannot be meant; as [`OrchestratorBuilder::open`](crate::OrchestratorBuilder::open).
@@ -140,6 +148,7 @@ impl Engine {
             aura,
             queue,
             runs: Mutex::new(Some(Vec::new())),
+            closing: CancellationToken::new(),
         })))
     }
 
@@ -151,11 +160,14 @@ impl Engine {
     /// whatever the method says.
     pub async fn call(&self, method: &str, text: &str) -> Result<String> {
         let aura = &self.0.aura;
-        if matches!(method, "create_story" | "command") && self.0.runs.lock().await.is_none() {
+        if matches!(method, "create_story" | "decompose" | "command")
+            && self.0.runs.lock().await.is_none()
+        {
             return Err(closed());
         }
         match method {
             "create_story" => answer(&self.create(arguments(method, text)?).await?),
+            "decompose" => answer(&self.decompose(arguments(method, text)?).await?),
             "stories" => {
                 let Nothing {} = arguments(method, text)?;
                 answer(&aura.stories().await?)
@@ -212,6 +224,7 @@ impl Engine {
     /// answering jobs meanwhile. What was accepted stays, and a later run of a story goes on from there.
     pub async fn close(&self) {
         let runs = self.0.runs.lock().await.take();
+        self.0.closing.cancel();
         for run in runs.into_iter().flatten() {
             // A landing that has begun finishes, and what has ended needs no cancel.
             let _ = run.cancel().await;
@@ -222,6 +235,7 @@ impl Engine {
 
     /// Ends the queue of jobs at once and waits for nothing, for a host that is about to end.
     pub fn abandon(&self) {
+        self.0.closing.cancel();
         self.0.queue.close();
     }
 
@@ -266,6 +280,16 @@ impl Engine {
         }
         spec.target = create.target;
         self.0.aura.create_story(spec.policy(create.policy)).await
+    }
+
+    /// Closing ends it, and with it the agent.
+    async fn decompose(&self, start: Start<DecomposeOptions>) -> Result<Plan> {
+        let story = self.find(&start.story).await?;
+        tokio::select! {
+            biased;
+            () = self.0.closing.cancelled() => Err(closed()),
+            plan = self.0.aura.decompose(story, start.options) => plan,
+        }
     }
 
     async fn graph(&self, graph: Graph) -> Result<String> {

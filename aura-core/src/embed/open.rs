@@ -12,7 +12,7 @@ use crate::agents::{McpServer, McpServers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::{ConfiguredGate, Gate};
 use crate::host::HostQueue;
-use crate::model::{FlakyPolicy, GateSchedule};
+use crate::model::{FlakyPolicy, GateSchedule, Patterns};
 use crate::orchestrator::Orchestrator;
 use crate::prompt::Prompts;
 use crate::store::MemoryStore;
@@ -31,7 +31,19 @@ pub(super) struct OpenOptions {
     #[serde(default)]
     store: StoreKind,
     prompt_template: Option<String>,
+    patterns: Option<PatternOptions>,
     workspace_root: Option<PathBuf>,
+}
+
+/// A directory, or texts by name.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "patterns are a directory, or an object of texts by name"
+)]
+enum PatternOptions {
+    Directory(PathBuf),
+    Texts(BTreeMap<String, String>),
 }
 
 #[derive(Deserialize, Default)]
@@ -109,6 +121,12 @@ pub(super) async fn open(options: OpenOptions, queue: &HostQueue) -> Result<Orch
     }
     if let Some(template) = options.prompt_template {
         builder = builder.prompts(Prompts::with_template(&template)?);
+    }
+    if let Some(patterns) = options.patterns {
+        builder = builder.patterns(match patterns {
+            PatternOptions::Directory(directory) => Patterns::load(directory)?,
+            PatternOptions::Texts(texts) => Patterns::new(texts)?,
+        });
     }
     if let Some(root) = options.workspace_root {
         builder = builder.workspace_root(root);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{ERROR_KINDS, Engine, FUNCTIONS, METHODS, RUN_METHODS, call, error_json};
 use crate::error::{Error, ErrorKind, Problem, Result};
-use crate::model::{CompleteOptions, Limits, Policy, RunOptions};
+use crate::model::{CompleteOptions, DecomposeOptions, Limits, Policy, RunOptions};
 
 fn repository() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");
@@ -190,6 +190,46 @@ async fn closing_cancels_what_runs_and_keeps_the_story() {
     assert_eq!(ask(&engine, "stories", json!({})).await[0]["id"], story);
     let again = json!({"story": story, "options": {}}).to_string();
     assert!(engine.run(&again).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_of_the_host_is_asked_for_a_plan() {
+    let directory = repository();
+    let options = json!({
+        "path": directory.path(),
+        "store": "memory",
+        "workspace_root": directory.path().join(".git/worktrees-of-stories"),
+        "agents": {"planner": {"host": {}}},
+        "patterns": {"file_name": "# One file each"},
+    });
+    let engine = Engine::open(&options.to_string()).await.expect("opened");
+    let story = ask(&engine, "create_story", json!({"title": "Two files"})).await;
+    let start = json!({"story": story, "options": {"agent": "planner", "max_tasks": 3}});
+    let (asking, text) = (engine.clone(), start.to_string());
+    let asked = tokio::spawn(async move { asking.call("decompose", &text).await });
+    let job = engine.next_job().await.expect("a job");
+    let job: Value = serde_json::from_str(&job).expect("JSON");
+    let prompt = job["request"]["prompt"].as_str().expect("a prompt");
+    assert!(prompt.contains("- `file_name`: One file each"), "{prompt}");
+    let answer = json!({"output": "[{\"id\": 1, \"title\": \"A\", \"pattern\": \"file_name\"}]"});
+    let id = job["id"].as_str().expect("an id");
+    assert!(engine.finish_job(id, &answer.to_string()).expect("open"));
+    let plan = asked.await.expect("an end").expect("a plan");
+    let plan: Value = serde_json::from_str(&plan).expect("JSON");
+    assert_eq!(plan["tasks"][0]["id"], "1");
+    assert_eq!(ask(&engine, "plan", json!({"story": story})).await, plan);
+
+    // Closing does not wait for an answer that nobody gives any more.
+    let (asking, text) = (engine.clone(), start.to_string());
+    let asked = tokio::spawn(async move { asking.call("decompose", &text).await });
+    engine.next_job().await.expect("a job");
+    engine.close().await;
+    let error = asked.await.expect("an end").expect_err("closed");
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    for bad in [json!(["x"]), json!({"../x": "text"}), json!({"x": 1})] {
+        let options = json!({"path": directory.path(), "patterns": bad});
+        assert!(Engine::open(&options.to_string()).await.is_err(), "{bad}");
+    }
 }
 
 #[tokio::test]
@@ -402,6 +442,7 @@ fn the_sample_of_options_is_up_to_date() {
         "policy": Policy::default(),
         "run": run,
         "complete": CompleteOptions::default(),
+        "decompose": DecomposeOptions::default().agent("planner").max_parallelism(3),
         "methods": METHODS,
         "functions": FUNCTIONS,
         "run_methods": RUN_METHODS,

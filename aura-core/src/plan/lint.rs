@@ -35,7 +35,7 @@ fn descriptions(tasks: &[DraftTask], problems: &mut Problems) {
     }
 }
 
-/// More than three quarters of the tasks one after the other: parallel agents have little to do.
+/// More waves than three quarters of the tasks: parallel agents have little to do.
 fn near_linear(plan: &Plan, problems: &mut Problems) {
     let (tasks, waves) = (plan.tasks.len(), plan.waves.len());
     if waves * 4 > tasks * 3 {
@@ -43,8 +43,9 @@ fn near_linear(plan: &Plan, problems: &mut Problems) {
             Problem::warning(
                 "near_linear",
                 format!(
-                    "{tasks} tasks need {waves} waves, at most {} at a time; parallel agents will hardly help",
-                    plan.width()
+                    "{tasks} tasks need {waves} waves, at most {} at a time, and {} of them are one chain; parallel agents will hardly help",
+                    plan.width(),
+                    plan.critical_path.len()
                 ),
             )
             .help("remove dependencies that only state a preferred order"),

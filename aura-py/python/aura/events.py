@@ -20,6 +20,7 @@ from aura.types import (
     MaybeClass,
     PlanData,
     Policy,
+    Problem,
     RunOptions,
     RunOutcome,
     StartKind,
@@ -89,6 +90,23 @@ class StoryCreated(_Event):
     worktree: NotRequired[str]
     policy: Policy
     fingerprint: str
+
+
+class DecomposeStarted(_Event):
+    type: Literal["decompose.started"]
+    agent: str
+    round: int
+    marker: str
+
+
+class DecomposeFinished(MaybeClass, _Event):
+    type: Literal["decompose.finished"]
+    round: int
+    problems: NotRequired[list[Problem]]
+    why: NotRequired[str]
+    usage: Usage
+    duration_ms: int
+    answer: NotRequired[str]
 
 
 class PlanAccepted(_Event):
@@ -502,6 +520,8 @@ class GateOutput(TypedDict):
 #: A durable event that a run tells. None is lost and none comes twice.
 PublicEvent = Union[
     StoryCreated,
+    DecomposeStarted,
+    DecomposeFinished,
     PlanAccepted,
     RunStarted,
     RunPaused,

@@ -59,6 +59,7 @@ class Orchestrator:
         detect_gates: bool | None = None,
         store: StoreKind | None = None,
         prompt_template: str | None = None,
+        patterns: str | os.PathLike[str] | Mapping[str, str] | None = None,
         workspace_root: str | os.PathLike[str] | None = None,
     ) -> None:
         self._host = Host()
@@ -70,6 +71,7 @@ class Orchestrator:
             detect_gates=detect_gates,
             store=store,
             prompt_template=prompt_template,
+            patterns=_patterns(patterns),
             workspace_root=root,
         )
         self._options = json.dumps(options)
@@ -143,6 +145,28 @@ class Orchestrator:
             "create_story", title=title, description=description, plan=data, target=target, policy=policy
         )
         return StoryHandle(engine, id)
+
+    async def decompose(
+        self,
+        story: StoryName,
+        *,
+        agent: str | None = None,
+        include_tests: bool | None = None,
+        max_parallelism: int | None = None,
+        max_tasks: int | None = None,
+    ) -> Plan:
+        """Lets an agent cut a story into tasks, and gives the story the plan.
+
+        The agent is asked, not set to work: what it changes has no effect. Where its plan is not sound it is asked again with what is
+        wrong, three times at the most. Raises `InvalidPlan` with all problems of the last answer; `Process` when the agent fails;
+        `Refused` when the story was run already; `StoryBusy` when somebody runs or decomposes it. Closing the orchestrator ends it.
+        """
+        options = given(
+            agent=agent, include_tests=include_tests, max_parallelism=max_parallelism, max_tasks=max_tasks
+        )
+        self._native()
+        self._stay()
+        return Plan(await self._call("decompose", story=str(story), options=options))
 
     async def stories(self) -> list[StorySummary]:
         """All stories, newest first."""
@@ -393,6 +417,11 @@ class Orchestrator:
 def _check(what: str, host: Any) -> None:
     if not callable(getattr(host, "run", None)):
         raise TypeError(f"{what} has to be a command or an object with a method `run`, not {host!r}")
+
+
+def _patterns(given: str | os.PathLike[str] | Mapping[str, str] | None) -> str | dict[str, str] | None:
+    """A directory, or texts by name."""
+    return dict(given) if isinstance(given, Mapping) else None if given is None else os.fsdecode(given)
 
 
 def _forsake(reply: Reply) -> None:

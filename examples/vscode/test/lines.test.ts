@@ -19,6 +19,11 @@ const GATE = { type: "gate.finished", gate: "test", point: "candidate", commit: 
 
 const TABLE: [object, { task?: string; attempt?: number }, string | undefined][] = [
   [{ type: "story.created", title: "Mail", branch: "story/mail" }, {}, 'story "Mail" on story/mail'],
+  [{ type: "decompose.started", agent: "codex", round: 1 }, {}, "asking codex for a plan"],
+  [{ type: "decompose.started", agent: "codex", round: 2 }, {}, "asking codex for a plan, request 2"],
+  [{ type: "decompose.finished", round: 1 }, {}, undefined],
+  [{ type: "decompose.finished", round: 1, problems: [{ message: "a cycle" }] }, {}, "the plan has 1 problem: a cycle"],
+  [{ type: "decompose.finished", round: 1, why: "quota" }, {}, "no plan: quota"],
   [{ type: "plan.accepted", plan: { tasks: [1, 2], waves: [1] } }, {}, "plan: 2 tasks in 1 wave"],
   [{ type: "run.started", gates: [] }, {}, "run started; no gate judges anything"],
   [{ type: "run.started", gates: [{ name: "a" }, { name: "b" }] }, {}, "run started; gates: a, b"],

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
-use super::kit::{Held, Plain, open};
+use super::kit::{Held, Plain, open, runtime};
 use super::{git, repository};
 use crate::Orchestrator;
 use crate::agent::{AgentBackend, AgentContext, AgentFailure, AgentRequest, AgentResult};
@@ -362,6 +362,43 @@ async fn whoever_does_not_wait_any_more_stops_the_agent() {
     );
     assert_eq!(world.status().await, StoryStatus::Created);
     world.assert_clean();
+}
+
+#[test]
+fn what_a_process_that_died_left_behind_is_cleared_by_the_next() {
+    let (directory, path) = repository();
+    let store: Arc<dyn StoryStore> = Arc::new(MemoryStore::new());
+    let working = Arc::new(Semaphore::new(0));
+    let first = runtime();
+    let story = first.block_on(async {
+        let aura = open(&path, &store, Held(Arc::clone(&working)), []).await;
+        let story = aura
+            .create_story(StorySpec::new("t"))
+            .await
+            .expect("created");
+        let asking = aura.clone();
+        tokio::spawn(async move { asking.decompose(story, DecomposeOptions::default()).await });
+        working.acquire().await.expect("open").forget();
+        let status = aura.status(story).await.expect("status").status;
+        assert_eq!(status, StoryStatus::Decomposing);
+        story
+    });
+    // The end of the process, as far as the story can tell.
+    drop(first);
+    runtime().block_on(async {
+        let aura = open(&path, &store, Answering::new([says(GOOD)]), []).await;
+        let world = World {
+            _directory: directory,
+            path: path.clone(),
+            aura,
+            story,
+        };
+        assert_eq!(world.status().await, StoryStatus::Created);
+        let options = DecomposeOptions::default();
+        world.aura.decompose(story, options).await.expect("a plan");
+        assert_eq!(world.status().await, StoryStatus::Planned);
+        world.assert_clean();
+    });
 }
 
 #[tokio::test]

@@ -40,6 +40,14 @@ function storyLine(event: DurableEvent): string | undefined {
   switch (event.type) {
     case "story.created":
       return `story "${event.title}" on ${event.branch}`;
+    case "decompose.started":
+      return `asking ${event.agent} for a plan${event.round > 1 ? `, request ${event.round}` : ""}`;
+    case "decompose.finished":
+      return event.problems !== undefined && event.problems.length > 0
+        ? `the plan has ${count(event.problems.length, "problem")}: ${firstLine(event.problems[0]?.message ?? "")}`
+        : event.why === undefined
+          ? undefined
+          : `no plan: ${firstLine(event.why)}`;
     case "plan.accepted":
       return `plan: ${count(event.plan.tasks.length, "task")} in ${count(event.plan.waves.length, "wave")}`;
     case "run.started":
