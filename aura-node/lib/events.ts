@@ -16,6 +16,7 @@ import type {
   RunOutcome,
   Spends,
   StartKind,
+  StoryContext,
   TestCounts,
   Usage,
 } from "./model.js";
@@ -103,6 +104,10 @@ export interface StoryCreated extends Envelope {
   worktree?: string;
   policy: Policy;
   fingerprint: string;
+}
+export interface StoryAnalyzed extends Envelope {
+  type: "story.analyzed";
+  context: StoryContext;
 }
 export interface DecomposeStarted extends Envelope {
   type: "decompose.started";
@@ -291,6 +296,7 @@ export interface Warning extends Envelope {
 /** Events that a run tells. */
 export type DurableEvent =
   | StoryCreated
+  | StoryAnalyzed
   | DecomposeStarted
   | DecomposeFinished
   | PlanAccepted

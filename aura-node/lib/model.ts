@@ -341,6 +341,14 @@ export interface Report {
   checks?: CompletionCheck[];
 }
 
+/** What the repository says about a story. */
+export interface StoryContext {
+  codebase: { projectTypes: string[]; testFramework?: string; layout: string[]; existingPatterns: string[] };
+  /** Files that the story seems to be about, the likeliest first; 1000 is its score. */
+  related: { path: string; score: number; matched: string[]; excerpt?: { line: number; text: string }[] }[];
+  notes?: string;
+}
+
 /** What was looked at before a story was completed. */
 export interface CompletionCheck {
   name: string;

@@ -23,6 +23,8 @@ pub(crate) enum StoryCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Look for what the repository says about a story, and keep it for plans and prompts
+    Analyze(Which),
     /// Show a story with its tasks
     Show(Which),
     /// Run a story, or go on with it

@@ -14,14 +14,15 @@ use super::{answer, arguments, unknown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::HostQueue;
 use crate::model::{
-    CompleteOptions, DecomposeOptions, Plan, Policy, RunOptions, StoryId, StorySpec, TaskId,
-    TaskStatus, Verb,
+    CompleteOptions, DecomposeOptions, Plan, Policy, RunOptions, StoryContext, StoryId, StorySpec,
+    TaskId, TaskStatus, Verb,
 };
 use crate::orchestrator::{Orchestrator, Run, RunControl};
 
 /// The methods of [`Engine::call`].
 pub const METHODS: &[&str] = &[
     "create_story",
+    "analyze",
     "decompose",
     "stories",
     "find_story",
@@ -160,13 +161,14 @@ impl Engine {
     /// whatever the method says.
     pub async fn call(&self, method: &str, text: &str) -> Result<String> {
         let aura = &self.0.aura;
-        if matches!(method, "create_story" | "decompose" | "command")
+        if matches!(method, "create_story" | "analyze" | "decompose" | "command")
             && self.0.runs.lock().await.is_none()
         {
             return Err(closed());
         }
         match method {
             "create_story" => answer(&self.create(arguments(method, text)?).await?),
+            "analyze" => answer(&self.analyze(self.of_story(method, text).await?).await?),
             "decompose" => answer(&self.decompose(arguments(method, text)?).await?),
             "stories" => {
                 let Nothing {} = arguments(method, text)?;
@@ -280,6 +282,15 @@ impl Engine {
         }
         spec.target = create.target;
         self.0.aura.create_story(spec.policy(create.policy)).await
+    }
+
+    /// Closing ends it.
+    async fn analyze(&self, story: StoryId) -> Result<StoryContext> {
+        tokio::select! {
+            biased;
+            () = self.0.closing.cancelled() => Err(closed()),
+            context = self.0.aura.analyze(story) => context,
+        }
     }
 
     /// Closing ends it, and with it the agent.

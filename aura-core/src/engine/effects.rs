@@ -275,7 +275,7 @@ fn prompt(state: &State, task: &Task) -> Option<PromptInput> {
         story: PromptStory {
             title: story.title.clone(),
             description: story.description.clone(),
-            enriched_context: String::new(),
+            enriched_context: state.context_text(),
         },
         task: PromptTask::from(definition),
         dependencies: dependencies.collect(),

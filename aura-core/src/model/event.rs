@@ -11,7 +11,7 @@ use crate::error::Problem;
 use super::{
     AgentDefinition, AttemptOutcome, Budget, CommitId, Evidence, FailureClass, GateDefinition,
     GatePoint, GateVerdict, MergeStrategy, Plan, Policy, RunId, RunOptions, RunOutcome, Spends,
-    StartKind, StoryId, TaskId, TestCounts, Usage,
+    StartKind, StoryContext, StoryId, TaskId, TestCounts, Usage,
 };
 
 /// One durable event. On the wire the fields of [`EventKind`] stand beside these, so no kind may use one of these names.
@@ -190,6 +190,9 @@ pub enum EventKind {
         #[serde(default)]
         fingerprint: String,
     },
+    /// What the repository says about the story.
+    #[serde(rename = "story.analyzed")]
+    StoryAnalyzed { context: Arc<StoryContext> },
     /// The story has a plan.
     #[serde(rename = "plan.accepted")]
     PlanAccepted { plan: Arc<Plan> },

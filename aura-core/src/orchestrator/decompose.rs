@@ -17,11 +17,11 @@ use crate::engine::state::{State, StoryFacts};
 use crate::engine::{DECOMPOSE, Question, StoryPlaces, Study, told};
 use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::model::{
-    DecomposeOptions, Event, EventKind, FailureClass, Patterns, Plan, Remedy, StoryId, StoryStatus,
-    TaskId, Usage,
+    DecomposeOptions, Event, EventKind, FailureClass, Patterns, Plan, Remedy, StoryContext,
+    StoryId, StoryStatus, TaskId, Usage,
 };
 use crate::plan::Rules;
-use crate::prompt::{DecomposePrompt, PromptPattern, PromptRound, PromptStory};
+use crate::prompt::{DecomposePrompt, PromptCodebase, PromptPattern, PromptRound, PromptStory};
 use crate::store::Lease;
 use crate::text;
 
@@ -130,6 +130,14 @@ impl Orchestrator {
     }
 }
 
+fn codebase(context: &StoryContext) -> PromptCodebase {
+    PromptCodebase {
+        project_type: context.codebase.project_types.join(", "),
+        test_framework: context.codebase.test_framework.clone().unwrap_or_default(),
+        existing_patterns: context.codebase.existing_patterns.clone(),
+    }
+}
+
 /// Refuses a story whose tasks somebody may have begun to work on.
 fn check_story(state: &State, events: &[Event]) -> Result<()> {
     let began = |event: &Event| {
@@ -174,6 +182,12 @@ enum Answer {
 
 impl Decomposition {
     async fn run(mut self) -> Result<Plan> {
+        if self.state.context.is_none() {
+            let context = self.aura.look(&self.facts).await?;
+            let context = Arc::new(context);
+            self.append(vec![EventKind::StoryAnalyzed { context }])
+                .await?;
+        }
         if let Some(marker) = self.state.decomposing.take() {
             crate::process::reap_marker(&marker, self.grace()).await?;
         }
@@ -339,8 +353,14 @@ impl Decomposition {
             story: PromptStory {
                 title: self.facts.title.clone(),
                 description: self.facts.description.clone(),
-                enriched_context: String::new(),
+                enriched_context: self.state.context_text(),
             },
+            codebase_info: self
+                .state
+                .context
+                .as_deref()
+                .map(codebase)
+                .unwrap_or_default(),
             patterns: patterns
                 .map(|(name, summary)| PromptPattern {
                     name: name.to_owned(),

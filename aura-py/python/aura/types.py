@@ -400,6 +400,39 @@ class Salvaged(TypedDict):
     commit: str
 
 
+class CodebaseInfo(TypedDict):
+    """What kind of code a repository holds."""
+
+    project_types: list[str]
+    test_framework: NotRequired[str]
+    layout: list[str]
+    existing_patterns: list[str]
+
+
+class ExcerptLine(TypedDict):
+    """A line of a file, counted from 1."""
+
+    line: int
+    text: str
+
+
+class RelatedFile(TypedDict):
+    """A file that a story seems to be about; 1000 is the score of the likeliest."""
+
+    path: str
+    score: int
+    matched: list[str]
+    excerpt: NotRequired[list[ExcerptLine]]
+
+
+class StoryContext(TypedDict):
+    """What the repository says about a story."""
+
+    codebase: CodebaseInfo
+    related: list[RelatedFile]
+    notes: NotRequired[str]
+
+
 class CompletionCheck(TypedDict):
     """What was looked at before a story was completed."""
 

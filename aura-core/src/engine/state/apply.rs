@@ -24,6 +24,7 @@ impl State {
     fn apply_to_story(&mut self, event: &Event) {
         match &event.kind {
             EventKind::StoryCreated { .. } => self.create(event),
+            EventKind::StoryAnalyzed { context } => self.context = Some(Arc::clone(context)),
             EventKind::PlanAccepted { plan } => self.accept_plan(plan),
             EventKind::DecomposeStarted { marker, .. } => {
                 self.decomposing = Some(marker.clone());

@@ -45,8 +45,8 @@ pub(crate) use task::{Phase, Task};
 use throttle::Throttle;
 
 use crate::model::{
-    CommitId, Event, EventKind, GateDefinition, GatePoint, NewEvent, Plan, Policy, StoryId,
-    StoryStatus, TaskId, Usage,
+    CommitId, Event, EventKind, GateDefinition, GatePoint, NewEvent, Plan, Policy, StoryContext,
+    StoryId, StoryStatus, TaskId, Usage,
 };
 
 /// Whether a planted fault is switched on. Always `false` outside of the tests that show that the simulator catches it.
@@ -89,6 +89,8 @@ type Green = (CommitId, String, GatePoint);
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct State {
     pub(crate) story: Option<StoryFacts>,
+    /// What the repository says about it, where that was looked for.
+    pub(crate) context: Option<Arc<StoryContext>>,
     pub(crate) policy: Policy,
     pub(crate) status: StoryStatus,
     pub(crate) plan: Option<Arc<Plan>>,
@@ -254,6 +256,12 @@ impl State {
 
     pub(crate) fn is_green(&self, tree: CommitId, gate: &str, at: GatePoint) -> bool {
         self.greens.contains(&(tree, gate.to_owned(), at))
+    }
+
+    /// What the repository says about the story, in words; empty where nobody looked.
+    pub(crate) fn context_text(&self) -> String {
+        let context = self.context.as_ref();
+        context.map(|context| context.text()).unwrap_or_default()
     }
 
     pub(crate) fn gate(&self, name: &str) -> Option<&GateDefinition> {
