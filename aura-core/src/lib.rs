@@ -30,6 +30,7 @@ mod agent;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub mod bench;
+mod context;
 mod digest;
 pub mod embed;
 mod engine;
@@ -64,24 +65,26 @@ pub use agent::{
     AgentBackend, AgentContext, AgentFailure, AgentProbe, AgentRequest, AgentResult, AgentSignal,
     Login, ProcessMark,
 };
+pub use context::{ContextProvider, ContextRequest, RepositoryContext};
 pub use error::{Error, ErrorKind, Problem, Result, Severity};
 pub use gate::{ConfiguredGate, Gate, GateContext, GateReport, GateRequest};
 pub use host::{HostJob, HostQueue, JobId, JobKind, Stale};
 pub use model::{
-    AgentDefinition, AttemptOutcome, Batched, Budget, CheckState, CommitId, CommitStrategy,
-    CompleteOptions, CompletionCheck, Complexity, DecomposeOptions, Edge, Event, EventKind,
-    Evidence, FailureClass, Finding, FlakyPolicy, GateDefinition, GatePoint, GateSchedule,
-    GateVerdict, LeftOut, Limits, MergeStrategy, NewEvent, OnExhausted, ParkReason, Patterns, Plan,
-    Policy, PreviousAttempt, Progress, Remedy, RunId, RunOptions, RunOutcome, Scheduling,
-    SealOutcome, Spends, StartKind, StoryId, StorySpec, StoryStatus, StoryTask, TaskId, TaskStatus,
-    TestCounts, ToolState, Usage, Verb, Wave,
+    AgentDefinition, AttemptOutcome, Batched, Budget, CheckState, CodebaseInfo, CommitId,
+    CommitStrategy, CompleteOptions, CompletionCheck, Complexity, DecomposeOptions, Edge, Event,
+    EventKind, Evidence, ExcerptLine, FailureClass, Finding, FlakyPolicy, GateDefinition,
+    GatePoint, GateSchedule, GateVerdict, LeftOut, Limits, MergeStrategy, NewEvent, OnExhausted,
+    ParkReason, Patterns, Plan, Policy, PreviousAttempt, Progress, RelatedFile, Remedy, RunId,
+    RunOptions, RunOutcome, Scheduling, SealOutcome, Spends, StartKind, StoryContext, StoryId,
+    StorySpec, StoryStatus, StoryTask, TaskId, TaskStatus, TestCounts, ToolState, Usage, Verb,
+    Wave,
 };
 pub use orchestrator::{
     DecomposeHooks, DoctorCheck, DoctorReport, Orchestrator, OrchestratorBuilder, Run, RunControl,
     RunEvent, RunEvents,
 };
 pub use prompt::{
-    CodebaseInfo, DecomposePrompt, PromptAttempt, PromptDependency, PromptInput, PromptPattern,
+    DecomposePrompt, PromptAttempt, PromptCodebase, PromptDependency, PromptInput, PromptPattern,
     PromptRound, PromptStory, PromptTask, Prompts, RedactStream, Redactor,
     digest as evidence_digest, normalise, strip_controls,
 };

@@ -9,6 +9,7 @@ mod budgets;
 mod ceremony;
 #[cfg(unix)]
 mod conformance;
+mod context;
 #[cfg(target_os = "linux")]
 mod crash;
 mod direction;

@@ -8,7 +8,9 @@
 
 mod acp;
 mod cast;
+mod command;
 mod faults;
+mod servers;
 
 use aura_core::{AgentBackend, CompleteOptions, Progress, Report, RunEvent, RunOutcome, gates};
 use aura_tests::llm::Received;
@@ -129,6 +131,24 @@ async fn plays_turn_by_turn(kind: Kind) {
     let mut steps: Vec<_> = asked.map(|one| one.step).collect();
     steps.sort_unstable();
     assert_eq!(steps, [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2]);
+    remembers(&received);
+}
+
+/// The retry went on with the conversation of the first try.
+fn remembers(received: &[Received]) {
+    let about = |one: &&Received| one.prompts.iter().any(|text| text.contains("list.txt ::"));
+    let both = received.iter().filter(about).filter(|one| {
+        let [.., before, last] = one.prompts.as_slice() else {
+            return false;
+        };
+        !before.contains("## Previous Attempt") && last.contains("## Previous Attempt")
+    });
+    assert_eq!(
+        both.count(),
+        2,
+        "two turns of the retry: {:?}",
+        received.iter().map(|one| &one.prompts).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,14 +169,16 @@ async fn codex_plays_a_story() {
 #[tokio::test(flavor = "multi_thread")]
 async fn gemini_plays_a_story() {
     if is_extended() {
-        plays(Kind::Gemini, &TASKS).await;
+        let received = plays(Kind::Gemini, &TASKS).await;
+        received.iter().for_each(|received| remembers(received));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn opencode_plays_a_story() {
     if is_extended() {
-        plays(Kind::OpenCode, &TASKS).await;
+        let received = plays(Kind::OpenCode, &TASKS).await;
+        received.iter().for_each(|received| remembers(received));
     }
 }
 

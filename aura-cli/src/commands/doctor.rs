@@ -1,8 +1,10 @@
 //! `aura doctor`: is everything here?
 
 use aura_core::Result;
+use aura_core::agents::CliAgent;
 
 use crate::args::DoctorArgs;
+use crate::config::PATH;
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::output;
@@ -41,9 +43,11 @@ pub(super) async fn doctor(environment: &Environment, args: &DoctorArgs) -> Resu
         }
     }
     if settings.agents.is_empty() {
-        output::line(
-            "     no agent is configured; use --agent, --agent-command or the configuration",
-        )?;
+        let known: Vec<&str> = CliAgent::names().collect();
+        output::line(format!(
+            "     no agent is chosen: use --agent with one of {}, or --agent-command, or {PATH}",
+            known.join(", ")
+        ))?;
     }
     Ok(exit)
 }

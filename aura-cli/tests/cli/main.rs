@@ -3,6 +3,8 @@
 mod decompose;
 mod demo;
 mod detached;
+#[cfg(unix)]
+mod doctor;
 mod library;
 mod plans;
 mod refused;

@@ -47,7 +47,8 @@ pub fn claude() -> CliAgent {
 
 /// Codex (`codex`).
 ///
-/// A logged-in user needs nothing else (`codex login`); `CODEX_API_KEY` is passed on.
+/// A logged-in user needs nothing else (`codex login`); `CODEX_API_KEY` is passed on. It takes no notice of `OPENAI_API_KEY` unless
+/// its own configuration names it.
 pub fn codex() -> CliAgent {
     CliAgent::of(&cli::codex::PRESET)
 }

@@ -1,5 +1,6 @@
 //! How an agent ended, whatever it says: its exit status, its last event, whether it was stopped, what it was denied.
 
+use super::cli::McpServers;
 use super::ending::{exited, failure, stopped, survived};
 use super::output::{Clock, End, Fault};
 use super::watch::Seen;
@@ -17,6 +18,7 @@ pub(super) struct Ending<'a> {
     /// The HTTP status that an exit code stands for.
     pub(super) status: fn(i32) -> Option<u16>,
     pub(super) yolo: bool,
+    pub(super) mcp: &'a McpServers,
     pub(super) request: &'a AgentRequest,
     pub(super) finished: &'a Finished,
     pub(super) seen: &'a Seen,
@@ -138,7 +140,9 @@ fn unsaid(ending: &Ending<'_>, code: i32) -> AgentFailure {
 /// denial is the user's own rule, and what the agent made of it counts, unless all it tried was denied.
 fn denied(ending: &Ending<'_>) -> Option<AgentFailure> {
     let told = &ending.seen.told;
-    let first = told.denied.first()?;
+    // What the user left out of a server's tools, no work needs.
+    let mut denied = told.denied.iter();
+    let first = denied.find(|tool| !ending.mcp.leaves_out(tool))?;
     if ending.yolo && told.tools_ended > 0 {
         return None;
     }

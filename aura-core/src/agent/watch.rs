@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +16,7 @@ use crate::prompt::Redactor;
 /// What was seen of an agent that has ended.
 pub(super) struct Seen {
     pub(super) told: Told,
-    /// It was stopped since it did nothing but ask its provider again.
+    /// It was stopped since it did nothing but ask its provider again, for too long or for what was refused until later.
     pub(super) gave_up: bool,
     /// It was to go on with an earlier session.
     pub(super) resumed: bool,
@@ -138,11 +139,19 @@ impl Inner {
         } else if stream == OutputStream::Stdout {
             // Asking again is a sign of life, but no progress.
             let since = *self.retrying.get_or_insert_with(Instant::now);
-            if since.elapsed() >= self.idle && !self.stop.is_cancelled() {
+            let vain = told.fault.as_ref().and_then(|fault| fault.until);
+            let vain = vain.is_some_and(|end| self.is_far(end));
+            if (vain || since.elapsed() >= self.idle) && !self.stop.is_cancelled() {
                 self.gave_up = true;
                 self.stop.cancel();
             }
         }
+    }
+
+    /// Whether a provider's limit ends later than an agent may wait for it by asking again.
+    fn is_far(&self, end: Timestamp) -> bool {
+        let left = end.duration_since(Timestamp::now());
+        Duration::try_from(left).is_ok_and(|left| left > self.idle)
     }
 
     fn tell(&self, signals: Vec<AgentSignal>) {

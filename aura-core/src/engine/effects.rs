@@ -314,76 +314,108 @@ mod tests {
     use super::*;
     use crate::model::{NewEvent, Plan, Policy, RunId, StoryId, Usage};
 
-    /// A task whose agent told its session, and is started again by that agent.
+    /// The session that the last of these events hands to an agent, after one of its starts told its own.
+    fn session_of(kinds: impl IntoIterator<Item = EventKind>) -> Option<String> {
+        let mut state = State::default();
+        let commit = CommitId::from_bytes([1; 20]);
+        let plan = Plan::new("t", [StoryTask::new("a", "a")]).expect("a plan");
+        let created = EventKind::StoryCreated {
+            title: "t".to_owned(),
+            description: String::new(),
+            slug: "t".to_owned(),
+            branch: "story/t".to_owned(),
+            base: commit,
+            base_tree: commit,
+            target: None,
+            worktree: None,
+            policy: Box::new(Policy::default()),
+            fingerprint: String::new(),
+        };
+        let plan = EventKind::PlanAccepted {
+            plan: Arc::new(plan),
+        };
+        let exited = EventKind::AgentExited {
+            session: Some("of the first".to_owned()),
+            output: String::new(),
+            tool_improvement_proposal: None,
+            usage: Usage::default(),
+            duration_ms: 0,
+            log: None,
+        };
+        let first = started("first").into_iter().chain([exited]);
+        let mut job = None;
+        for kind in [created, plan].into_iter().chain(first).chain(kinds) {
+            let about = state.ix(&TaskId::new("a")).map(|_| TaskId::new("a"));
+            let event = crate::engine::dispatcher::stamp(
+                StoryId::from_uuid(uuid::Uuid::nil()),
+                RunId::from_uuid(uuid::Uuid::nil()),
+                state.last_seq + 1,
+                Timestamp::UNIX_EPOCH,
+                NewEvent {
+                    task: about,
+                    attempt: Some(1),
+                    kind,
+                },
+            );
+            state.apply(&event);
+            job = Job::of(&state, &event, false);
+        }
+        let Some(Job::Agent(job)) = job else {
+            panic!("the last event starts an agent");
+        };
+        job.session
+    }
+
+    fn started(agent: &str) -> [EventKind; 2] {
+        let workspace = EventKind::IntentWorkspace {
+            path: "1-a".to_owned(),
+            base: CommitId::from_bytes([1; 20]),
+            start: StartKind::Base,
+            previous: None,
+            agent: agent.to_owned(),
+        };
+        let start = EventKind::IntentStart {
+            marker: "m".to_owned(),
+            agent: agent.to_owned(),
+        };
+        [workspace, start]
+    }
+
     #[test]
     fn nobody_resumes_the_session_of_another_agent() {
         for (next, session) in [("first", Some("of the first")), ("second", None)] {
-            let mut state = State::default();
-            let commit = CommitId::from_bytes([1; 20]);
-            let plan = Plan::new("t", [StoryTask::new("a", "a")]).expect("a plan");
-            let workspace = |agent: &str| EventKind::IntentWorkspace {
-                path: "1-a".to_owned(),
-                base: commit,
-                start: StartKind::Base,
-                previous: None,
-                agent: agent.to_owned(),
+            assert_eq!(session_of(started(next)).as_deref(), session);
+        }
+    }
+
+    #[test]
+    fn a_session_goes_on_where_its_work_does() {
+        use crate::model::{FailureClass, Spends};
+        for (class, spends, start, goes_on) in [
+            (FailureClass::Gate, Spends::Retry, StartKind::Previous, true),
+            (FailureClass::Gate, Spends::Retry, StartKind::Base, false),
+            (
+                FailureClass::NoChange,
+                Spends::Retry,
+                StartKind::Previous,
+                false,
+            ),
+            (FailureClass::Exit, Spends::Restart, StartKind::Base, false),
+            (
+                FailureClass::RateLimited,
+                Spends::Nothing,
+                StartKind::Base,
+                true,
+            ),
+        ] {
+            let retrying = EventKind::TaskRetrying {
+                class,
+                spends,
+                start,
+                after: Timestamp::UNIX_EPOCH,
             };
-            let start = |agent: &str| EventKind::IntentStart {
-                marker: "m".to_owned(),
-                agent: agent.to_owned(),
-            };
-            let created = EventKind::StoryCreated {
-                title: "t".to_owned(),
-                description: String::new(),
-                slug: "t".to_owned(),
-                branch: "story/t".to_owned(),
-                base: commit,
-                base_tree: commit,
-                target: None,
-                worktree: None,
-                policy: Box::new(Policy::default()),
-                fingerprint: String::new(),
-            };
-            let exited = EventKind::AgentExited {
-                session: Some("of the first".to_owned()),
-                output: String::new(),
-                tool_improvement_proposal: None,
-                usage: Usage::default(),
-                duration_ms: 0,
-                log: None,
-            };
-            let plan = EventKind::PlanAccepted {
-                plan: Arc::new(plan),
-            };
-            let mut job = None;
-            for kind in [
-                created,
-                plan,
-                workspace("first"),
-                start("first"),
-                exited,
-                workspace(next),
-                start(next),
-            ] {
-                let about = state.ix(&TaskId::new("a")).map(|_| TaskId::new("a"));
-                let event = crate::engine::dispatcher::stamp(
-                    StoryId::from_uuid(uuid::Uuid::nil()),
-                    RunId::from_uuid(uuid::Uuid::nil()),
-                    state.last_seq + 1,
-                    Timestamp::UNIX_EPOCH,
-                    NewEvent {
-                        task: about,
-                        attempt: Some(1),
-                        kind,
-                    },
-                );
-                state.apply(&event);
-                job = Job::of(&state, &event, false);
-            }
-            let Some(Job::Agent(job)) = job else {
-                panic!("the last event starts an agent");
-            };
-            assert_eq!(job.session.as_deref(), session);
+            let session = session_of([retrying].into_iter().chain(started("first")));
+            assert_eq!(session.is_some(), goes_on, "{class:?} {start:?}");
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 use super::command::{Git, GitCommand, Owner, split_nul};
 use super::failure::{During, waiting_for_locks};
+use super::stage::tree_of;
 
 /// What HEAD of the place where Aura was started names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +111,42 @@ impl UserRepo {
         let output = command.run()?;
         let subjects = split_nul(&output).map(|subject| String::from_utf8_lossy(subject));
         Ok(subjects.map(|subject| subject.into_owned()).collect())
+    }
+
+    /// Shows each file of a commit, in the order of their paths: up to `most` of them, with the content of those of up to `largest` bytes.
+    /// Says how many more there are. Links and submodules are not files.
+    pub(crate) fn each_file(
+        &self,
+        commit: Oid,
+        most: usize,
+        largest: usize,
+        mut show: impl FnMut(&str, Option<&[u8]>),
+    ) -> Result<usize> {
+        let repo = self.open()?;
+        let odb = repo.odb().during("open the objects")?;
+        let tree = tree_of(&repo, commit)?;
+        let mut seen = 0;
+        let mut left = 0;
+        let walked = tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
+            let is_file = matches!(entry.filemode(), 0o100_644 | 0o100_755 | 0o100_664);
+            let (Ok(name), true) = (entry.name(), is_file) else {
+                return git2::TreeWalkResult::Ok;
+            };
+            if seen == most {
+                left += 1;
+                return git2::TreeWalkResult::Ok;
+            }
+            seen += 1;
+            let path = format!("{folder}{name}");
+            let is_small = odb
+                .read_header(entry.id())
+                .is_ok_and(|(size, _)| size <= largest);
+            let content = is_small.then(|| odb.read(entry.id()).ok()).flatten();
+            show(&path, content.as_ref().map(git2::OdbObject::data));
+            git2::TreeWalkResult::Ok
+        });
+        walked.during(format!("read the files of {commit}"))?;
+        Ok(left)
     }
 
     fn locate(git: &Git, path: &Path) -> Result<Self> {

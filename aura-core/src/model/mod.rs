@@ -2,6 +2,7 @@
 
 mod attempt;
 mod completion;
+mod context;
 mod decompose;
 mod event;
 mod gate;
@@ -17,6 +18,7 @@ mod usage;
 
 pub use attempt::{AttemptOutcome, Evidence, FailureClass, Remedy, Spends, StartKind};
 pub use completion::{CheckState, CompletionCheck};
+pub use context::{CodebaseInfo, ExcerptLine, RelatedFile, StoryContext};
 pub use decompose::DecomposeOptions;
 pub use event::{
     Batched, Event, EventKind, LeftOut, NewEvent, ParkReason, PreviousAttempt, SealOutcome, Verb,

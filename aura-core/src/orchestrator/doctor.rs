@@ -76,7 +76,7 @@ impl Orchestrator {
         found.sort_by(|one, other| one.name.cmp(&other.name));
         let found = found.iter().map(|probe| {
             let (detail, warning) = describe(probe);
-            let name = format!("agent {} (found, not configured)", probe.name);
+            let name = "agent that is here, not configured".to_owned();
             let mut check = check(&name, Ok(detail));
             check.warning = warning;
             check
@@ -185,14 +185,14 @@ fn free_space(places: &[&Path]) -> Result<String> {
 
 /// What was found out about an agent that can be started.
 fn describe(probe: &AgentProbe) -> (String, Option<String>) {
-    let version = probe.version.as_deref().unwrap_or("of an unknown version");
+    let version = probe.version.as_deref().unwrap_or("of unknown version");
     let path = probe.native.as_ref().unwrap_or(&probe.path).display();
     let login = match probe.login {
         Login::Yes => "logged in",
         Login::No => "not logged in",
-        Login::Unknown => "perhaps logged in",
+        Login::Unknown => "login not known before it is started",
     };
-    let detail = format!("{} {version} at {path}, {login}", probe.name);
+    let detail = format!("{} {version}, {login}, at {path}", probe.name);
     let warning = Some(&probe.detail).filter(|detail| !detail.is_empty());
     (detail, warning.cloned())
 }

@@ -19,7 +19,7 @@ pub struct DecomposePrompt {
     /// What is wanted.
     pub story: PromptStory,
     /// What kind of code base it is.
-    pub codebase_info: CodebaseInfo,
+    pub codebase_info: PromptCodebase,
     /// Patterns that tasks can name.
     pub patterns: Vec<PromptPattern>,
     /// Whether tests are tasks, too.
@@ -35,7 +35,7 @@ pub struct DecomposePrompt {
 /// A code base, as requests show it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct CodebaseInfo {
+pub struct PromptCodebase {
     /// As in `cargo` or `python`; empty where it is not known.
     pub project_type: String,
     /// As in `pytest`; empty where it is not known.
@@ -76,7 +76,7 @@ impl DecomposePrompt {
                 description: plain(&self.story.description, CONTEXT),
                 enriched_context: plain(&self.story.enriched_context, CONTEXT),
             },
-            codebase_info: CodebaseInfo {
+            codebase_info: PromptCodebase {
                 project_type: line(&self.codebase_info.project_type, PROBLEM),
                 test_framework: line(&self.codebase_info.test_framework, PROBLEM),
                 existing_patterns: self
@@ -105,7 +105,7 @@ impl DecomposePrompt {
                 description: text(),
                 enriched_context: text(),
             },
-            codebase_info: CodebaseInfo {
+            codebase_info: PromptCodebase {
                 project_type: text(),
                 test_framework: text(),
                 existing_patterns: vec![text()],

@@ -15,7 +15,7 @@ mod template;
 mod text;
 
 pub use crate::text::strip_controls;
-pub use decompose::{CodebaseInfo, DecomposePrompt, PromptPattern, PromptRound};
+pub use decompose::{DecomposePrompt, PromptCodebase, PromptPattern, PromptRound};
 pub use evidence::{digest, normalise};
 pub use input::{PromptAttempt, PromptDependency, PromptInput, PromptStory, PromptTask};
 pub use redact::Redactor;

@@ -1,5 +1,6 @@
 //! Real agents, set up so that they talk to the scripted model and to nobody else.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -150,8 +151,8 @@ impl Cast {
         (story, told)
     }
 
-    /// Processes that the agent left behind, its tools among them.
-    pub(super) fn left(&self) -> Vec<String> {
+    /// What the agent started and has its mark, wherever it went.
+    fn processes(&self) -> Vec<PathBuf> {
         let mark = self.home.path().as_os_str().as_encoded_bytes();
         let Ok(processes) = fs::read_dir("/proc") else {
             return Vec::new();
@@ -161,6 +162,25 @@ impl Cast {
             let environment = fs::read(process.join("environ")).unwrap_or_default();
             environment.windows(mark.len()).any(|window| window == mark)
         });
+        marked.collect()
+    }
+
+    /// The sessions that the agent's processes are in.
+    pub(super) fn sessions(&self) -> BTreeSet<String> {
+        let processes = self.processes().into_iter();
+        processes
+            .filter_map(|process| {
+                let stat = fs::read_to_string(process.join("stat")).ok()?;
+                // After the name in brackets: state, parent, group, session.
+                let (_, rest) = stat.rsplit_once(") ")?;
+                rest.split(' ').nth(3).map(ToOwned::to_owned)
+            })
+            .collect()
+    }
+
+    /// Processes that the agent left behind, its tools among them.
+    pub(super) fn left(&self) -> Vec<String> {
+        let marked = self.processes().into_iter();
         marked
             .map(|process| {
                 let line = fs::read(process.join("cmdline")).unwrap_or_default();
@@ -196,7 +216,7 @@ impl Kind {
     }
 
     /// The executable as its package names it.
-    fn program(self) -> PathBuf {
+    pub(super) fn program(self) -> PathBuf {
         let (place, name) = match self {
             Self::Copilot => ("npm/node_modules/.bin", "copilot"),
             Self::Claude => ("npm/node_modules/.bin", "claude"),
@@ -214,14 +234,14 @@ impl Kind {
 }
 
 /// Where the test command installs agents.
-fn installed() -> PathBuf {
+pub(super) fn installed() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_scripted-llm"));
     let target = program.ancestors().nth(2).expect("a target directory");
     target.join("agents")
 }
 
 /// What stands in for a secret of the user.
-const KEY: &str = "scripted-key-0123456789";
+pub(super) const KEY: &str = "scripted-key-0123456789";
 
 type Variables = Vec<(&'static str, String)>;
 
@@ -279,7 +299,7 @@ fn codex(url: &str) -> CliAgent {
         .env("SCRIPTED_API_KEY", KEY)
 }
 
-/// As a user has it who once chose to use a key. Defaults from elsewhere are not read from below a temporary directory.
+/// As a user has it who once chose to use a key: nothing else tells it by the protocol.
 fn gemini_variables(url: &str, config: &Path) -> Variables {
     let settings = serde_json::json!({
         "security": {"auth": {"selectedType": "gemini-api-key"}},
@@ -295,8 +315,11 @@ fn gemini_variables(url: &str, config: &Path) -> Variables {
 }
 
 fn gemini(url: &str, config: &Path) -> CliAgent {
-    let agent = agents::gemini().model("gemini-2.5-pro").config_dir(config);
-    with(agent, gemini_variables(url, config))
+    agents::gemini()
+        .model("gemini-2.5-pro")
+        .config_dir(config)
+        .env("GOOGLE_GEMINI_BASE_URL", url)
+        .env("GEMINI_API_KEY", KEY)
 }
 
 fn opencode_variables(url: &str, config: &Path) -> Variables {

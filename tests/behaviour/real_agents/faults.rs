@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use aura_core::{AttemptOutcome, EventKind, FailureClass, Policy, RunOptions, StorySpec};
+use aura_core::{AttemptOutcome, EventKind, FailureClass, Policy, RunOptions, StorySpec, agents};
 use aura_tests::survivors;
 
-use super::cast::{Cast, Kind, durable};
+use super::cast::{Cast, Kind, durable, evidence};
 use super::is_extended;
 use crate::kit::{plan_of, task};
 
@@ -37,7 +37,7 @@ const fn fault(
 const UNKNOWN: &str = "[[sh python3 -c 'open(\"hello.txt\", \"w\").write(\"hello\")']]";
 
 /// Those of the normal test command first.
-const FAULTS: [Fault; 14] = [
+const FAULTS: [Fault; 15] = [
     fault("the login is refused", "s401", [Some(Auth); 3]),
     fault(
         "every answer is cut off",
@@ -45,6 +45,11 @@ const FAULTS: [Fault; 14] = [
         [Some(Exit), Some(Incomplete), Some(Exit)],
     ),
     fault("too many requests", "s429+ra1", [Some(RateLimited); 3]),
+    fault(
+        "too many requests, and no word of when",
+        "s429+ra0",
+        [Some(RateLimited); 3],
+    ),
     fault("too many requests, twice", "s429x2+ra1", [None; 3]),
     // Codex tells the status and not the text.
     fault(
@@ -164,6 +169,50 @@ async fn codex_meets_all_other_faults() {
     }
 }
 
+/// Without any login, and nobody to ask for one.
+async fn is_not_logged_in(kind: Kind) {
+    let Some(cast) = Cast::new(kind) else { return };
+    let mut agent = cast.agent("ok");
+    for name in [
+        "COPILOT_PROVIDER_BASE_URL",
+        "COPILOT_OFFLINE",
+        "ANTHROPIC_API_KEY",
+    ] {
+        agent = agent.env(name, "");
+    }
+    if kind == Kind::Codex {
+        // Nor a provider that may need none.
+        let program = Kind::Codex.program().display().to_string();
+        agent = agents::codex()
+            .program(program)
+            .config_dir(cast.home().join("config"));
+    }
+    // A login of whoever runs the tests is none of theirs.
+    for name in ["HOME", "XDG_CONFIG_HOME"] {
+        agent = agent.env(name, cast.home().display().to_string());
+    }
+    let aura = cast.open(agent, []).await;
+    let plan = plan_of(vec![task("hello")]);
+    let run = cast.run(&aura, plan, policy(Some(Auth), "ok"));
+    let (_, told) = tokio::time::timeout(PATIENCE, run).await.expect("an end");
+    let class = durable(&told).find_map(|event| match &event.kind {
+        EventKind::AttemptFinished {
+            outcome: AttemptOutcome::Failed { class, .. },
+            ..
+        } => Some(*class),
+        _ => None,
+    });
+    assert_eq!(class, Some(Auth), "{kind:?}: {:?}", evidence(&told));
+    assert_eq!(cast.left(), [""; 0], "{kind:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_works_without_a_login() {
+    for kind in [Kind::Copilot, Kind::Claude, Kind::Codex] {
+        is_not_logged_in(kind).await;
+    }
+}
+
 /// Agents give their tools sessions of their own, which no signal to the agent's group reaches.
 async fn is_stopped_with_its_tools(kind: Kind) {
     let Some(cast) = Cast::new(kind) else { return };
@@ -182,6 +231,10 @@ async fn is_stopped_with_its_tools(kind: Kind) {
         assert!(Instant::now() < end, "{kind:?} does not call its tool");
         tokio::task::yield_now().await;
     }
+    // What is looked for afterwards is found while it is there: the tool, in a session that is not the agent's.
+    let tool = cast.left().into_iter().find(|line| line.contains(&nap));
+    assert!(tool.is_some(), "{kind:?}: {:?}", cast.left());
+    assert!(cast.sessions().len() > 1, "{kind:?}: {:?}", cast.left());
     run.cancel().await.expect("cancelled");
     let report = run.wait().await.expect("finished");
     assert_eq!(survivors(&nap), [0; 0], "{kind:?}");

@@ -7,7 +7,7 @@
 //! ok           one tool call that writes a file, then text        sh        the same through the shell
 //! two          a file, then a shell command, then text            text      only text
 //! long         a shell command that sleeps for five minutes       loop      tool calls for ever
-//! sNNN[xN]     HTTP status NNN, always or the first N times       raN       its Retry-After (2 without)
+//! sNNN[xN]     HTTP status NNN, always or the first N times       raN       its Retry-After (2 without; 0: none)
 //! quota[xN]    429 with the text of a used-up allowance           hang[xN]  no answer
 //! midhang[xN]  half an answer, then silence                       close[xN] the connection closes without an answer
 //! midclose[xN] half an answer, then the end of the connection     slow      100 ms between the events of an answer
@@ -15,7 +15,8 @@
 //! ```
 //!
 //! Words are joined by `+`. Only requests that offer tools are counted. A prompt says what is done, one directive in each turn:
-//! `[[file NAME :: CONTENT]]` creates a file, `[[sh COMMAND]]` runs a command. Where the prompt shows that an earlier attempt was
+//! `[[file NAME :: CONTENT]]` creates a file, `[[sh COMMAND]]` runs a command, and `[[tool NAME]]`
+//! calls a tool of an MCP server that is called so, if one is offered. Where the prompt shows that an earlier attempt was
 //! not accepted, `[[on-retry file NAME :: CONTENT]]` and `[[on-retry sh COMMAND]]` are done instead, if there are any. A directive
 //! ends at the first `]]`.
 

@@ -32,6 +32,8 @@ pub(super) enum Action {
         through_shell: bool,
     },
     Shell(String),
+    /// Call a tool of an MCP server, whose name agents put something before.
+    Tool(String),
 }
 
 /// The tool call of this turn; `None` for a last answer.
@@ -40,6 +42,10 @@ pub(super) fn call(scenario: &Scenario, conversation: &Conversation) -> Option<C
         return None;
     }
     let action = action(scenario, conversation)?;
+    if let Action::Tool(name) = &action {
+        let tool = served(&conversation.tools, name)?;
+        return Some(Call::new(&tool.name, filled(&tool.schema, Map::new())));
+    }
     let shell = Action::Shell(command_for(&action));
     let by_tool = (!scenario.shell).then(|| by_writer(conversation, &action));
     by_tool
@@ -53,6 +59,10 @@ fn action(scenario: &Scenario, conversation: &Conversation) -> Option<Action> {
         return Some(Action::Shell(format!("echo {step}")));
     }
     let mut actions = directives(&conversation.directions, conversation.is_retry);
+    actions.retain(|action| match action {
+        Action::Tool(name) => served(&conversation.tools, name).is_some(),
+        Action::File { .. } | Action::Shell(_) => true,
+    });
     if actions.is_empty() && scenario.long {
         let command = "echo begun > begun.txt; sleep 300".to_owned();
         actions.push(Action::Shell(command));
@@ -67,7 +77,7 @@ fn action(scenario: &Scenario, conversation: &Conversation) -> Option<Action> {
     if scenario.two && actions.len() < 2 {
         let command = match &actions[0] {
             Action::File { name, .. } => format!("cat {}", quoted(name)),
-            Action::Shell(_) => "pwd".to_owned(),
+            Action::Shell(_) | Action::Tool(_) => "pwd".to_owned(),
         };
         actions.push(Action::Shell(command));
     }
@@ -113,6 +123,9 @@ fn directive(text: &str, through_shell: bool) -> Option<Action> {
     if let Some(command) = text.strip_prefix("sh ") {
         return Some(Action::Shell(command.trim().to_owned()));
     }
+    if let Some(name) = text.strip_prefix("tool ") {
+        return Some(Action::Tool(name.trim().to_owned()));
+    }
     let (name, content) = text.strip_prefix("file ")?.split_once(" :: ")?;
     Some(Action::File {
         name: name.trim().to_owned(),
@@ -123,7 +136,7 @@ fn directive(text: &str, through_shell: bool) -> Option<Action> {
 
 fn command_for(action: &Action) -> String {
     match action {
-        Action::Shell(command) => command.clone(),
+        Action::Shell(command) | Action::Tool(command) => command.clone(),
         Action::File { name, content, .. } => {
             format!("printf '%s\\n' {} > {}", quoted(content), quoted(name))
         }
@@ -176,6 +189,14 @@ fn offered<'a>(tools: &'a [Tool], names: &[&str]) -> Option<&'a Tool> {
     names.find_map(|name| tools.iter().find(|tool| tool.name == *name))
 }
 
+/// The tool of that name of any server.
+fn served<'a>(tools: &'a [Tool], name: &str) -> Option<&'a Tool> {
+    tools.iter().find(|tool| {
+        let before = tool.name.strip_suffix(name);
+        before.is_some_and(|before| before.ends_with(['-', '_']))
+    })
+}
+
 /// The first of the names that the tool has a parameter of.
 fn parameter<'a>(tool: &Tool, names: &[&'a str]) -> &'a str {
     let has = |name: &&&str| !tool.schema["properties"][**name].is_null();
@@ -211,7 +232,7 @@ pub(super) fn listing(conversation: &Conversation) -> String {
     actions.retain(|action| matches!(action, Action::File { .. }));
     let files = actions.iter().map(|action| match action {
         Action::File { name, content, .. } => format!("{name}\n```\n{content}\n```\n"),
-        Action::Shell(_) => String::new(),
+        Action::Shell(_) | Action::Tool(_) => String::new(),
     });
     let text: String = files.collect();
     if text.is_empty() {
@@ -272,6 +293,20 @@ mod tests {
             shell("printf '%s\\n' 'one\ntwo' > 'a.txt'")
         );
         assert_eq!(next("text", prompt, 0), None);
+    }
+
+    #[test]
+    fn a_tool_of_a_server_is_called_where_it_is_offered() {
+        let mut tools = tools();
+        tools["mcp__notes__take"] =
+            json!({"required": ["n"], "properties": {"n": {"type": "integer"}}});
+        let prompt = "[[tool take]] [[tool ake]] [[tool burn]] [[sh ls]]";
+        let (scenario, _) = Scenario::of_path("/ok/").expect("a scenario");
+        let next = |step| call(&scenario, &conversation(prompt, &tools, step));
+        let taken = Call::new("mcp__notes__take", json!({"n": 1}));
+        assert_eq!(next(0), Some(taken));
+        assert_eq!(next(1).map(|call| call.name).as_deref(), Some("Bash"));
+        assert_eq!(next(2), None);
     }
 
     #[test]

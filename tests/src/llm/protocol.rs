@@ -51,6 +51,8 @@ impl Call {
 pub(super) struct Conversation {
     pub(super) model: Option<String>,
     pub(super) tools: Vec<Tool>,
+    /// All prompts.
+    pub(super) prompts: Vec<String>,
     /// The last prompt that has directives, else the last one.
     pub(super) directions: String,
     /// The last prompt shows a failure.
@@ -239,6 +241,7 @@ impl Conversation {
                         continue;
                     }
                     found.step = 0;
+                    found.prompts.push(text.clone());
                     found.is_retry = plan::is_retry(&text);
                     let directs = [false, true].map(|again| plan::directives(&text, again));
                     let directs = directs.iter().any(|actions| !actions.is_empty());

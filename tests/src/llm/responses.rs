@@ -17,10 +17,24 @@ pub(super) fn read(body: &Value) -> Conversation {
     let tools = body["tools"].as_array().into_iter().flatten();
     Conversation {
         model: body["model"].as_str().map(ToOwned::to_owned),
-        tools: tools.filter_map(tool).collect(),
+        tools: tools.flat_map(tools_of).collect(),
         streams: body["stream"] == true,
         ..Conversation::of(entries)
     }
+}
+
+/// One tool, or those of a namespace, which carry its name.
+fn tools_of(value: &Value) -> Vec<Tool> {
+    if value["type"] != "namespace" {
+        return tool(value).into_iter().collect();
+    }
+    let space = value["name"].as_str().unwrap_or_default();
+    let inner = value["tools"].as_array().into_iter().flatten();
+    let named = inner.filter_map(tool).map(|tool| Tool {
+        name: format!("{space}__{}", tool.name),
+        ..tool
+    });
+    named.collect()
 }
 
 fn tool(value: &Value) -> Option<Tool> {
@@ -54,10 +68,16 @@ fn items(answer: &Answer) -> Vec<Value> {
         "content": [content],
     })];
     if let Some(call) = &answer.call {
-        items.push(json!({
+        let mut item = json!({
             "type": "function_call", "id": answer.id("fc"), "call_id": answer.id("call"),
             "name": call.name, "arguments": answer.arguments(), "status": "completed",
-        }));
+        });
+        // As it was offered: a tool in a namespace.
+        if let Some((space, name)) = call.name.rsplit_once("__") {
+            item["namespace"] = json!(space);
+            item["name"] = json!(name);
+        }
+        items.push(item);
     }
     items
 }

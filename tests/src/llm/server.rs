@@ -57,6 +57,8 @@ pub struct Received {
     pub model: Option<String>,
     /// The names of the tools that were offered.
     pub tools: Vec<String>,
+    /// What the user said in the conversation so far, without what agents put beside it.
+    pub prompts: Vec<String>,
     /// Results of tools since the last prompt.
     pub step: usize,
     /// The number of the scenario's requests that offered tools, this one included.
@@ -277,6 +279,7 @@ fn other(request: &Request, scenario: &Scenario, path: &str) -> Received {
         protocol: String::new(),
         model: None,
         tools: Vec::new(),
+        prompts: Vec::new(),
         step: 0,
         count: 0,
         answer: String::new(),
@@ -321,6 +324,7 @@ impl Exchange<'_> {
             protocol: format!("{:?}", self.protocol).to_lowercase(),
             model: self.conversation.model.clone(),
             tools: tools.map(|tool| tool.name.clone()).collect(),
+            prompts: self.conversation.prompts.clone(),
             step: self.conversation.step,
             count,
             answer: what,
@@ -368,7 +372,9 @@ impl Exchange<'_> {
         let mut headers = Vec::new();
         if says_when && matches!(status, 429 | 503 | 529) {
             let seconds = self.scenario.retry_after.unwrap_or(2);
-            headers.push(("Retry-After", seconds.to_string()));
+            if seconds > 0 {
+                headers.push(("Retry-After", seconds.to_string()));
+            }
         }
         let body = self.protocol.error(status, message).to_string();
         let mut writer = self.stream;
@@ -407,4 +413,4 @@ impl Exchange<'_> {
 }
 
 /// How providers say that an allowance is used up.
-const QUOTA: &str = "You have reached your usage limit. Your limit resets at 2031-01-01T00:00:00Z.";
+const QUOTA: &str = "You have reached your usage limit. Your limit resets in 5 days.";

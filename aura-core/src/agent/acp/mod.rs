@@ -201,6 +201,7 @@ impl AcpAgent {
         let failure = proof::judge(&Ending {
             status: |_| None,
             yolo: self.yolo || request.read_only,
+            mcp: &self.mcp,
             request,
             finished: &finished,
             seen,

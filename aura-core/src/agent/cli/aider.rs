@@ -46,6 +46,7 @@ pub(in crate::agent) static PRESET: Preset = Preset {
     names_session: false,
     speaks_text: true,
     needs_login: false,
+    install: "pip install aider-chat",
     login_help: "set the key of a provider, such as OPENAI_API_KEY",
     login: logged_in,
     native: &[],

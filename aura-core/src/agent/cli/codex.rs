@@ -21,6 +21,7 @@ pub(in crate::agent) static PRESET: Preset = Preset {
     speaks_text: false,
     // Without a login and a network it waits for ever.
     needs_login: true,
+    install: "npm install -g @openai/codex",
     login_help: "run `codex login`, or set CODEX_API_KEY",
     login: logged_in,
     native: &[
@@ -49,6 +50,7 @@ fn line(order: &Order<'_>) -> Result<CommandLine> {
     ] {
         line.add(["-c", setting]);
     }
+    let asks = order.permission() == Permission::Edits;
     for (name, server) in &order.settings.mcp.servers {
         let mut set = |key: &str, value: String| {
             line.add(["-c", &format!("mcp_servers.{name}.{key}={value}")]);
@@ -57,6 +59,10 @@ fn line(order: &Order<'_>) -> Result<CommandLine> {
         set("args", toml_list(&server.args));
         if let Some(tools) = &order.settings.mcp.tools {
             set("enabled_tools", toml_list(tools));
+        }
+        if asks {
+            // Nobody is there to be asked, and what the user names is meant to be used.
+            set("default_tools_approval_mode", toml_text("approve"));
         }
         // Not on the command line, which everybody on the machine can read.
         let names: Vec<String> = server.env.keys().cloned().collect();

@@ -40,7 +40,8 @@ pub(in crate::agent) static PRESET: Preset = Preset {
     names_session: true,
     speaks_text: false,
     needs_login: false,
-    login_help: "start `copilot` once and use /login, or set COPILOT_GITHUB_TOKEN",
+    install: "npm install -g @github/copilot",
+    login_help: "run `copilot login`, or set COPILOT_GITHUB_TOKEN",
     login: logged_in,
     native: &["@github/copilot-{npm}/copilot"],
     line,
@@ -63,9 +64,16 @@ fn line(order: &Order<'_>) -> Result<CommandLine> {
     ]);
     let file = order.scratch.join("usage.json");
     line.option("--usage-output-file", file.to_str());
+    let mcp = &order.settings.mcp;
     match order.permission() {
         Permission::Everything => line.add(["--yolo"]),
-        Permission::Edits => line.add(["--allow-tool", "write"]),
+        Permission::Edits => {
+            line.add(["--allow-tool", "write"]);
+            // It offers no other tools of theirs.
+            for server in mcp.servers.keys() {
+                line.add(["--allow-tool", server]);
+            }
+        }
         Permission::Nothing => line.add(["--deny-tool", "write", "--deny-tool", "shell"]),
     }
     line.option("--model", order.settings.model.as_deref());
@@ -73,7 +81,6 @@ fn line(order: &Order<'_>) -> Result<CommandLine> {
         Some(id) => line.add([&format!("--resume={id}")]),
         None => line.option("--session-id", order.session.new_id()),
     }
-    let mcp = &order.settings.mcp;
     if !mcp.is_empty() {
         let all = vec!["*".to_owned()];
         let tools = mcp.tools.as_ref().unwrap_or(&all);

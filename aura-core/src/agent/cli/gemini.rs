@@ -4,13 +4,13 @@ use serde_json::{Map, Value, json};
 
 use super::super::Login;
 use super::super::output::Gemini;
-use super::login;
 use super::preset::{CommandLine, Order, Permission, Preset, Surroundings};
+use super::{login, mirror};
 use crate::error::Result;
 use crate::process::FirstSignal;
 
-/// A file of settings below those of the user, which win.
-const DEFAULTS: &str = "GEMINI_CLI_SYSTEM_DEFAULTS_PATH";
+/// Where its folder `.gemini` is.
+const HOME: &str = "GEMINI_CLI_HOME";
 
 pub(in crate::agent) static PRESET: Preset = Preset {
     name: "gemini",
@@ -24,11 +24,12 @@ pub(in crate::agent) static PRESET: Preset = Preset {
         ("GEMINI_CLI_TRUST_WORKSPACE", "true"),
         ("GEMINI_TELEMETRY_ENABLED", "false"),
     ],
-    config: &[("GEMINI_CLI_HOME", "")],
+    config: &[(HOME, "")],
     has_mcp: true,
     names_session: true,
     speaks_text: false,
     needs_login: false,
+    install: "npm install -g @google/gemini-cli",
     login_help: "start `gemini` once and log in, or set GEMINI_API_KEY",
     login: logged_in,
     native: &[],
@@ -48,9 +49,11 @@ fn line(order: &Order<'_>) -> Result<CommandLine> {
     line.option("-m", order.settings.model.as_deref());
     line.option("--session-id", order.session.new_id());
     line.option("--resume", order.session.resumed());
-    if order.surroundings.env(DEFAULTS).is_none() {
-        let path = order.file("settings.json", &settings(order).to_string())?;
-        line.env.push((DEFAULTS.to_owned(), path));
+    if let Some(user) = order.surroundings.folder(HOME, "") {
+        let home = order.scratch.join("home");
+        mirror::fill(&home, &user, ".gemini", &settings(order))?;
+        let home = home.to_string_lossy().into_owned();
+        line.env.push((HOME.to_owned(), home));
     }
     line.args.extend(order.settings.args.iter().cloned());
     Ok(line)
@@ -77,7 +80,9 @@ fn settings(order: &Order<'_>) -> Value {
             if let Some(tools) = &mcp.tools {
                 entry.insert("includeTools".to_owned(), json!(tools));
             }
-            entry.insert("trust".to_owned(), json!(order.settings.yolo));
+            // Nobody is there to be asked, and what the user names is meant to be used.
+            let trust = order.permission() != Permission::Nothing;
+            entry.insert("trust".to_owned(), json!(trust));
         };
         add("mcpServers", mcp.entries(some));
     }
@@ -102,7 +107,7 @@ fn logged_in(surroundings: &Surroundings) -> Login {
         "GOOGLE_APPLICATION_CREDENTIALS",
         "GOOGLE_GENAI_USE_GCA",
     ];
-    let home = surroundings.folder("GEMINI_CLI_HOME", "");
+    let home = surroundings.folder(HOME, "");
     let stored = login::has(home.map(|home| home.join(".gemini")), "oauth_creds.json");
     login::or(stored || surroundings.has_env(&keys), Login::Unknown)
 }

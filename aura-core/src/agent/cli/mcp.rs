@@ -83,6 +83,18 @@ impl McpServers {
         self.servers.is_empty()
     }
 
+    /// Whether a tool, by the name that an agent tells, is one of the servers' that the user left out.
+    pub(in crate::agent) fn leaves_out(&self, tool: &str) -> bool {
+        let Some(tools) = &self.tools else {
+            return false;
+        };
+        let mut servers = self.servers.keys();
+        servers.any(|server| {
+            let name = tool.strip_prefix(&format!("mcp__{server}__"));
+            name.is_some_and(|name| tools.iter().all(|known| known != name))
+        })
+    }
+
     pub(in crate::agent) fn digest(&self) -> String {
         let mut parts = Vec::new();
         for (name, server) in &self.servers {

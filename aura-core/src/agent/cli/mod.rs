@@ -11,6 +11,7 @@ pub(super) mod copilot;
 pub(super) mod gemini;
 mod login;
 mod mcp;
+mod mirror;
 mod native;
 pub(super) mod opencode;
 pub(super) mod preset;
@@ -337,6 +338,7 @@ impl CliAgent {
             status: self.preset.status,
             // Being kept from changing anything is what a question is about.
             yolo: self.settings.yolo || request.read_only,
+            mcp: &self.settings.mcp,
             request,
             finished,
             seen,
@@ -452,7 +454,16 @@ impl AgentBackend for CliAgent {
         }
         self.settings.mcp.check()?;
         let surroundings = self.surroundings();
-        surroundings.program.check(name)
+        let found = surroundings.program.check(name);
+        if surroundings.program.argv != [self.preset.program] || surroundings.path().is_some() {
+            return found;
+        }
+        let install = self.preset.install;
+        found.map_err(|error| {
+            error.with_help(format!(
+                "`{install}` installs it; else add its folder to PATH"
+            ))
+        })
     }
 
     async fn probe(&self) -> Option<AgentProbe> {

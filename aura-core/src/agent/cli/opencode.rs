@@ -56,6 +56,7 @@ pub(in crate::agent) static PRESET: Preset = Preset {
     names_session: false,
     speaks_text: false,
     needs_login: false,
+    install: "npm install -g opencode-ai",
     login_help: "run `opencode auth login`, or set the key of a provider",
     login: logged_in,
     native: &["opencode-{npm}/bin/opencode"],

@@ -44,6 +44,8 @@ pub(in crate::agent) struct Preset {
     pub(super) speaks_text: bool,
     /// Without a login it does not fail, it hangs.
     pub(super) needs_login: bool,
+    /// The command that installs it.
+    pub(super) install: &'static str,
     /// How to log in.
     pub(super) login_help: &'static str,
     pub(super) login: fn(&Surroundings) -> Login,

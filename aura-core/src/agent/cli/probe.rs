@@ -47,8 +47,10 @@ pub(super) async fn look(
         format!("{major}.{minor}.{patch}")
     });
     let detail = problem.unwrap_or_else(|| match (supported, login) {
-        (false, _) => format!("known to work are versions from {first} to before {beyond}"),
-        (true, Login::No) => preset.login_help.to_owned(),
+        (false, _) => {
+            format!("versions from {first} up to {beyond} are known to work, this one is not")
+        }
+        (true, Login::No) => format!("to log in, {}", preset.login_help),
         (true, _) => String::new(),
     });
     Some(AgentProbe {

@@ -80,6 +80,9 @@ impl Place {
             }
             signals
         });
+        // Nothing of whoever runs the tests is touched.
+        let home = self.folder.path().join("gemini");
+        let agent = agent.env("GEMINI_CLI_HOME", home.to_str().unwrap());
         let result = agent.run(request, context).await.unwrap();
         (result, store.await.unwrap())
     }
@@ -105,7 +108,7 @@ async fn seen(
 ) -> (Vec<String>, String, String) {
     let code = "printf '%s\\n' \"$@\" > \"$OUT/args\"; env > \"$OUT/env\"; cat > \"$OUT/stdin\"\n\
         for a in \"$@\"; do f=${a#@}; case $f in */a-1-1.files/*) [ -f \"$f\" ] && cp \"$f\" \"$OUT/\";; esac; done\n\
-        [ -z \"$GEMINI_CLI_SYSTEM_DEFAULTS_PATH\" ] || cp \"$GEMINI_CLI_SYSTEM_DEFAULTS_PATH\" \"$OUT/\"\n\
+        [ -z \"$GEMINI_CLI_HOME\" ] || cp \"$GEMINI_CLI_HOME/.gemini/settings.json\" \"$OUT/\"\n\
         exit 0";
     let program = place.program("seen/agent", code);
     let out = place.folder.path().join("seen");
@@ -296,6 +299,12 @@ async fn servers_are_told_in_the_agents_own_form() {
         (&"find".into(), &"local".into())
     );
     assert_eq!(server["env"]["AURA_MCP_TOKEN"], "t0ps3cret-value");
+    let (args, ..) = seen(&place, with("copilot").yolo(false), place.request()).await;
+    let mut words = args.windows(2);
+    assert!(words.any(|words| words == ["--allow-tool", "aura"]));
+    let (args, ..) = seen(&place, with("codex").yolo(false), place.request()).await;
+    let approved = "mcp_servers.aura.default_tools_approval_mode=\"approve\"".to_owned();
+    assert!(args.contains(&approved), "{args:?}");
     let (args, ..) = seen(&place, with("claude"), place.request()).await;
     let allowed = args
         .iter()
@@ -418,13 +427,15 @@ async fn a_directory_of_its_own_is_used_where_it_is_named_or_nothing_is_lost() {
         ("claude", "CLAUDE_CONFIG_DIR"),
         ("codex", "CODEX_HOME"),
         ("copilot", "COPILOT_HOME"),
-        ("gemini", "GEMINI_CLI_HOME"),
         ("opencode", "XDG_DATA_HOME"),
     ] {
         let (_, env, _) = seen(&place, agent(name).config_dir(&folder), place.request()).await;
         assert!(env.contains(&format!("{variable}={own}")), "{name}");
         assert!(folder.is_dir());
     }
+    // Its home is one start's, with links into that directory.
+    seen(&place, agent("gemini").config_dir(&folder), place.request()).await;
+    assert!(folder.join(".gemini/tmp").is_dir());
     let (_, env, _) = seen(
         &place,
         agent("copilot").env("GH_TOKEN", "x"),

@@ -88,7 +88,8 @@ fn item_event(item: &Value, started: bool, done: bool, told: &mut Told) {
                 told.tool_started(id, name, arguments);
             }
             if done {
-                if status == "declined" {
+                let why = text_at(item, "/error/message").unwrap_or_default();
+                if status == "declined" || why.contains("requires approval") {
                     told.denied(name);
                 }
                 told.tool_ended(

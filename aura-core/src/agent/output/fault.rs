@@ -83,7 +83,7 @@ impl Fault {
 }
 
 static STATUS: LazyLock<Regex> = LazyLock::new(|| {
-    let named = r"(?:status(?: code)?|error|http|rejected)\W{0,3}([45]\d\d)\b";
+    let named = r#"(?:status(?: code)?|error|http|rejected|"code")\W{0,3}([45]\d\d)\b"#;
     let followed = r"\b([45]\d\d) (?:[A-Z][a-z]+|\{)";
     Regex::new(&format!("(?:(?i){named})|{followed}")).expect("the pattern is fixed")
 });
@@ -95,7 +95,9 @@ fn status_in(message: &str) -> Option<u16> {
 }
 
 fn classify(status: Option<u16>, kind: &str, message: &str) -> Option<FailureClass> {
+    // What an agent advises after any limit says nothing about this one.
     let words = format!("{kind} {message}").to_lowercase();
+    let words = words.replace("quota increase", "");
     let has = |any: &[&str]| any.iter().any(|word| words.contains(word));
     let status = status.or_else(|| status_in(message));
     if has(QUOTA) || status == Some(402) {
@@ -144,6 +146,7 @@ const RATE: &[&str] = &[
     "too many requests",
     "resource_exhausted",
     "slow down",
+    "increase your limits",
 ];
 const NO_MODEL: &[&str] = &[
     "not found",
@@ -174,6 +177,7 @@ const LOGIN: &[&str] = &[
     "auth method",
     "auth_unavailable",
     "no credentials",
+    "missing environment variable",
     "token has expired",
 ];
 const TOO_LONG: &[&str] = &[
@@ -201,6 +205,7 @@ const SERVER: &[&str] = &[
 const REFUSED: &[&str] = &[
     "invalid_request",
     "invalid request",
+    "invalid_argument",
     "bad request",
     "badrequest",
 ];
@@ -298,6 +303,24 @@ mod tests {
                 "",
                 "prompt is too long: 210000 tokens",
                 Some(Incomplete),
+            ),
+            (
+                None,
+                "",
+                r#"[API Error: {"error":{"code":400,"message":"x","status":"INVALID_ARGUMENT"}}]"#,
+                Some(Config),
+            ),
+            (
+                None,
+                "",
+                "[API Error: x 429] To increase your limits, request a quota increase; Too Many Requests",
+                Some(RateLimited),
+            ),
+            (
+                None,
+                "",
+                "Missing environment variable: `OWN_KEY`.",
+                Some(Auth),
             ),
             (Some(500), "", "scripted failure", Some(Exit)),
             (Some(529), "overloaded", "", Some(Exit)),

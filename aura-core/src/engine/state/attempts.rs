@@ -7,7 +7,7 @@ use super::{Ix, Phase, State, Stop, planted};
 use crate::agent::ProcessMark;
 use crate::model::{
     AttemptOutcome, Event, EventKind, FailureClass, OnExhausted, Remedy, SealOutcome, Spends,
-    StoryStatus,
+    StartKind, StoryStatus,
 };
 
 impl State {
@@ -261,7 +261,7 @@ impl State {
         ix: Ix,
         class: FailureClass,
         spends: Spends,
-        start: crate::model::StartKind,
+        start: StartKind,
         after: Timestamp,
     ) {
         let task = self.task_mut(ix);
@@ -273,11 +273,16 @@ impl State {
                 task.previous = task.leftovers();
                 task.sealed = None;
                 task.salvaged = None;
-                task.session = None;
-                task.session_of = None;
                 task.lesson = task.evidence.clone();
+                // Whoever goes on from work that a gate refused may remember how it came about; a last try from the base is to be
+                // a fresh one.
+                if class != FailureClass::Gate || start == StartKind::Base {
+                    task.forget_session();
+                }
             }
             Spends::Restart => {
+                // The session may be what is broken, or gone.
+                task.forget_session();
                 task.restarts += u32::from(!planted!(UnspentRestart));
                 task.total_restarts += 1;
                 if let Some(agent) = task.assigned.clone() {

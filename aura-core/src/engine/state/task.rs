@@ -282,6 +282,12 @@ impl Task {
         self.phase.status()
     }
 
+    /// The next try begins a conversation of its own.
+    pub(super) fn forget_session(&mut self) {
+        self.session = None;
+        self.session_of = None;
+    }
+
     /// What the next try can build on.
     pub(super) fn leftovers(&self) -> Option<PreviousAttempt> {
         let commit = self.sealed.map(|(commit, _)| commit).or(self.salvaged)?;

@@ -47,6 +47,42 @@ async fn every_recorded_end_has_its_class() {
     assert!(!place.folder.path().join("logs/a-1-1.files").exists());
 }
 
+/// The servers' other tools are the user's to leave out; what is denied besides is missing for the work.
+#[tokio::test]
+async fn a_tool_that_the_user_left_out_is_not_missing() {
+    let place = Place::new();
+    let text = include_str!("../../output/fixtures/claude-denied.jsonl");
+    for (tool, expected) in [
+        ("mcp__aura__burn", None),
+        ("mcp__aura__find", Some(FailureClass::Config)),
+        ("mcp__other__burn", Some(FailureClass::Config)),
+        ("Bash", Some(FailureClass::Config)),
+    ] {
+        let stream = place.folder.path().join("denied.jsonl");
+        let denial = format!("\"tool_name\":\"{tool}\"");
+        fs::write(&stream, text.replace("\"tool_name\":\"Bash\"", &denial)).unwrap();
+        let program = place.prints(stream.to_str().unwrap(), "cat >/dev/null; exit 0");
+        let agent = agent("claude").program(program).yolo(false);
+        let (result, _) = place.run(agent.mcp(servers().tools(["find"]))).await;
+        assert_eq!(class(&result), expected, "{tool}: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_asks_again_before_a_far_end_of_a_limit_is_stopped() {
+    let place = Place::new();
+    let event = serde_json::json!({"type": "model.call_failure", "data": {
+        "statusCode": 429, "retryAttempt": 0, "errorMessage": "usage limit reached, resets in 5 hours",
+    }});
+    let code = format!("cat >/dev/null; echo '{event}'; exec sleep 600");
+    let far = place.program("far/copilot", &code);
+    let begun = jiff::Timestamp::now();
+    let (result, _) = place.run(agent("copilot").program(far)).await;
+    let failure = result.failure.unwrap();
+    assert_eq!(failure.class, FailureClass::Quota);
+    assert!(failure.until.unwrap() > begun + jiff::SignedDuration::from_hours(4));
+}
+
 #[tokio::test]
 async fn an_end_that_no_event_explains_has_its_class() {
     use FailureClass::{Auth, Config, Exit, Incomplete, Killed, RateLimited};
@@ -160,4 +196,77 @@ async fn who_only_asks_again_or_goes_in_circles_is_stopped() {
         "{}",
         failure.summary
     );
+}
+
+/// The class of a row of the table of failures, for one agent; `None` where nothing speaks against the attempt, and the engine
+/// looks at what changed.
+fn class_of(agent: &str, scenario: &str) -> Option<FailureClass> {
+    use FailureClass::{Auth, Config, Exit, Incomplete, Killed, Quota, RateLimited};
+    match (agent, scenario) {
+        (_, "ok" | "two" | "retried" | "badargs") => None,
+        // They do without, or what they were recorded to do was allowed.
+        ("aider" | "codex" | "gemini" | "opencode", "denied") => None,
+        (_, "denied" | "s400") => Some(Config),
+        // It does not tell why.
+        ("opencode", "no-login") => Some(Exit),
+        (_, "s401" | "no-login") => Some(Auth),
+        // One tells the status and not the text, the other breaks its lines.
+        ("codex" | "aider", "quota") => Some(RateLimited),
+        (_, "quota") => Some(Quota),
+        (_, "s429") => Some(RateLimited),
+        ("claude" | "gemini", "midclose") => Some(Incomplete),
+        // It went in circles until whoever recorded it killed it.
+        ("opencode", "midclose") => Some(Killed),
+        // Somebody else than Aura stopped them, and they ended with 0.
+        ("copilot" | "gemini", "stopped") => Some(Incomplete),
+        ("opencode", "stopped") => Some(Killed),
+        (_, "s500" | "close" | "midclose" | "no-session" | "stopped") => Some(Exit),
+        other => panic!("no row for {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_row_of_the_table_has_its_class_with_every_agent() {
+    const SESSION: &str = "7b1f7f0e-0000-4000-8000-000000000001";
+    let place = Place::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/streams");
+    let mut rows = Vec::new();
+    for name in CliAgent::names() {
+        for file in fs::read_dir(root.join(name)).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|end| end == "json") {
+                rows.push((name, path));
+            }
+        }
+    }
+    assert!(rows.len() >= 70, "{} rows", rows.len());
+    let mut wrong = Vec::new();
+    for (name, path) in rows {
+        let scenario = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let about: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let errors = place.folder.path().join("errors");
+        fs::write(&errors, about["stderr"].as_str().unwrap()).unwrap();
+        let end = match about["exit"].as_i64() {
+            Some(signal @ ..0) => format!("kill {signal} $$"),
+            code => format!("exit {}", code.unwrap_or(1)),
+        };
+        let code = format!(
+            "s={SESSION}\n\
+             for a in \"$@\"; do [ \"$last\" = --session-id ] && s=$a; last=$a; done\n\
+             cat >/dev/null; sed \"s/{SESSION}/$s/\" {}; cat {} >&2; {end}",
+            path.with_extension("stdout").display(),
+            errors.display(),
+        );
+        let program = place.program(&format!("{scenario}/{name}"), &code);
+        let agent = agent(name).program(program).yolo(scenario != "denied");
+        let mut request = place.request();
+        if scenario == "no-session" {
+            request.session = Some(session::tied(SESSION, &request));
+        }
+        let (result, _) = place.run_with(agent, request).await;
+        if class(&result) != class_of(name, &scenario) {
+            wrong.push(format!("{name} {scenario}: {:?}", result.failure));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
