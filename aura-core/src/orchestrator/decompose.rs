@@ -13,15 +13,18 @@ use super::handle::RunEvent;
 use super::stories::check_parallel;
 use super::{Orchestrator, damaged};
 use crate::agent::{AgentFailure, AgentResult};
+use crate::context::{ContextProvider, ContextRequest, RepositoryContext};
 use crate::engine::state::{State, StoryFacts};
 use crate::engine::{DECOMPOSE, Question, StoryPlaces, Study, told};
 use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::model::{
-    DecomposeOptions, Event, EventKind, FailureClass, Patterns, Plan, Remedy, StoryId, StoryStatus,
-    TaskId, Usage,
+    DecomposeOptions, Event, EventKind, FailureClass, Patterns, Plan, Remedy, StoryContext,
+    StoryId, StoryStatus, TaskId, Usage,
 };
 use crate::plan::Rules;
-use crate::prompt::{DecomposePrompt, PromptPattern, PromptRound, PromptStory};
+use crate::prompt::{
+    DecomposePrompt, PromptCodebase, PromptPattern, PromptRound, PromptStory, enriched_context,
+};
 use crate::store::Lease;
 use crate::text;
 
@@ -121,6 +124,7 @@ impl Orchestrator {
             options,
             cancel,
             hooks,
+            context: StoryContext::default(),
         };
         // In a task of its own, so that an agent which nobody waits for any more is still stopped in order and recorded.
         tokio::spawn(work.run()).await.unwrap_or_else(|error| {
@@ -162,6 +166,7 @@ struct Decomposition {
     options: DecomposeOptions,
     cancel: CancellationToken,
     hooks: DecomposeHooks,
+    context: StoryContext,
 }
 
 /// What one round came to.
@@ -178,6 +183,7 @@ impl Decomposition {
             crate::process::reap_marker(&marker, self.grace()).await?;
         }
         let shop = Arc::clone(&self.aura.shop);
+        self.context = self.look().await;
         let (places, base) = (self.places.clone(), self.facts.base);
         let study = Study::begin(shop, places, base, self.deadline(), &self.cancel).await?;
         let found = self.rounds(&study).await;
@@ -185,6 +191,19 @@ impl Decomposition {
             tracing::warn!("a working copy was not removed: {}", told(&error));
         }
         found
+    }
+
+    /// What the repository says about the story. Asking goes on without it: it only helps.
+    async fn look(&self) -> StoryContext {
+        let user = &self.aura.shop.user;
+        let place = user.workdir().unwrap_or(user.common_dir());
+        let (title, description) = (&self.facts.title, &self.facts.description);
+        let request = ContextRequest::new(title, description, place, self.facts.base);
+        let found = RepositoryContext::new().context(request).await;
+        found.unwrap_or_else(|error| {
+            tracing::warn!("the story has no context: {}", told(&error));
+            StoryContext::default()
+        })
     }
 
     async fn rounds(&mut self, study: &Study) -> Result<Plan> {
@@ -339,8 +358,9 @@ impl Decomposition {
             story: PromptStory {
                 title: self.facts.title.clone(),
                 description: self.facts.description.clone(),
-                enriched_context: String::new(),
+                enriched_context: enriched_context(&self.context),
             },
+            codebase_info: PromptCodebase::from(&self.context.codebase),
             patterns: patterns
                 .map(|(name, summary)| PromptPattern {
                     name: name.to_owned(),
@@ -351,7 +371,6 @@ impl Decomposition {
             max_parallelism: parallel.unwrap_or(self.state.policy.max_parallel),
             max_tasks: self.options.max_tasks,
             round,
-            ..DecomposePrompt::default()
         })
     }
 

@@ -5,6 +5,7 @@
 //! of control sequences, cut to a limit, and fenced so that it cannot pass for the prompt itself. Secrets are masked by a
 //! [`Redactor`] before anything is stored, shown or sent.
 
+mod context;
 mod decompose;
 mod evidence;
 mod input;
@@ -15,6 +16,7 @@ mod template;
 mod text;
 
 pub use crate::text::strip_controls;
+pub(crate) use context::enriched_context;
 pub use decompose::{DecomposePrompt, PromptCodebase, PromptPattern, PromptRound};
 pub use evidence::{digest, normalise};
 pub use input::{PromptAttempt, PromptDependency, PromptInput, PromptStory, PromptTask};

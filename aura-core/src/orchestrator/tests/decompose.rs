@@ -208,6 +208,7 @@ async fn a_sound_answer_becomes_the_storys_plan() {
         assert!(request.prompt.contains(part), "{part}: {}", request.prompt);
     }
     assert!(!request.prompt.contains("Correction"));
+    assert!(!request.prompt.contains("## Context"), "{}", request.prompt);
     let mut told = Vec::new();
     while let Ok(event) = watched.try_recv() {
         told.push(match event {
@@ -234,6 +235,31 @@ async fn a_sound_answer_becomes_the_storys_plan() {
     assert_eq!(plan.tasks[1].title, "C");
     assert!(agent.asked()[1].prompt.contains("Plan no tasks for tests."));
     assert_eq!(world.aura.plan(world.story).await.expect("kept"), plan);
+}
+
+#[tokio::test]
+async fn files_that_the_story_may_be_about_are_told() {
+    let agent = Answering::new([says(GOOD)]);
+    let world = world(agent.clone()).await;
+    std::fs::write(
+        world.path.join("address.py"),
+        "def validate_address(text):\n    pass\n",
+    )
+    .expect("written");
+    git(&world.path, &["add", "."]);
+    git(&world.path, &["commit", "--quiet", "-m", "more"]);
+    let story = StorySpec::new("Let validate_address see empty texts");
+    let story = world.aura.create_story(story).await.expect("created");
+    world
+        .aura
+        .decompose(story, DecomposeOptions::default())
+        .await
+        .expect("a plan");
+    let prompt = agent.asked()[0].prompt.clone();
+    assert!(
+        prompt.contains("- address.py (") && prompt.contains("def validate_address"),
+        "{prompt}"
+    );
 }
 
 #[tokio::test]
