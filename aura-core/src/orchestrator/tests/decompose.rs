@@ -237,6 +237,31 @@ async fn a_sound_answer_becomes_the_storys_plan() {
 }
 
 #[tokio::test]
+async fn files_that_the_story_may_be_about_are_told() {
+    let agent = Answering::new([says(GOOD)]);
+    let world = world(agent.clone()).await;
+    std::fs::write(
+        world.path.join("address.py"),
+        "def validate_address(text):\n    pass\n",
+    )
+    .expect("written");
+    git(&world.path, &["add", "."]);
+    git(&world.path, &["commit", "--quiet", "-m", "more"]);
+    let story = StorySpec::new("Let validate_address see empty texts");
+    let story = world.aura.create_story(story).await.expect("created");
+    world
+        .aura
+        .decompose(story, DecomposeOptions::default())
+        .await
+        .expect("a plan");
+    let prompt = agent.asked()[0].prompt.clone();
+    assert!(
+        prompt.contains("- address.py (") && prompt.contains("def validate_address"),
+        "{prompt}"
+    );
+}
+
+#[tokio::test]
 async fn a_bad_answer_is_asked_again_with_what_is_wrong() {
     for session in [None, Some("s-1".to_owned())] {
         let bad = AgentResult {
