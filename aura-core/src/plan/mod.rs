@@ -18,4 +18,5 @@ mod tests;
 
 pub(crate) use build::refusal;
 pub(crate) use draft::{Draft, DraftTask, Place, Problems, StatedWave};
+pub(crate) use scope::{covers, refuse_entry};
 pub(crate) use suggest::{closest, shown};

@@ -125,6 +125,7 @@ class PlanTask(TypedDict):
     depends_on: NotRequired[list[str]]
     parallel_safe: NotRequired[bool]
     no_change_ok: NotRequired[bool]
+    removes_tests: NotRequired[bool]
     pattern: NotRequired[str]
     complexity: NotRequired[Complexity]
     prompt_hints: NotRequired[list[str]]
@@ -144,6 +145,7 @@ class StoryTask(TypedDict):
     wave: int
     parallel_safe: NotRequired[bool]
     no_change_ok: NotRequired[bool]
+    removes_tests: NotRequired[bool]
     pattern: NotRequired[str]
     complexity: NotRequired[Complexity]
     prompt_hints: NotRequired[list[str]]

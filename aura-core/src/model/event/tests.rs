@@ -77,6 +77,7 @@ fn gate() -> GateDefinition {
         required: true,
         flaky: FlakyPolicy::Refuse,
         timeout_ms: 1,
+        counts_tests: false,
     }
 }
 
@@ -124,6 +125,7 @@ fn verbs() -> Vec<Verb> {
             task: "a".into(),
             note: None,
         },
+        Verb::Approve { task: "a".into() },
         Verb::Skip { task: "a".into() },
     ]
 }
