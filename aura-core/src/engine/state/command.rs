@@ -5,7 +5,7 @@ use super::{Ix, Phase, State, Stop};
 use crate::model::{EventKind, NewEvent, StoryStatus, TaskStatus, Verb};
 
 /// The reason of a pause that somebody asked for; only such a pause can be taken back.
-const REQUESTED: &str = "requested";
+pub(super) const REQUESTED: &str = "requested";
 
 /// A status as people say it.
 const fn words(status: TaskStatus) -> &'static str {

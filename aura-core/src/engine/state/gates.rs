@@ -319,14 +319,16 @@ impl State {
     /// A person decides about the task; others go on. What they decide is a command.
     fn ask(&mut self, ix: Ix, gate: usize, asked: Red, why: String) {
         let task = self.task_mut(ix);
-        task.evidence = Some(Box::new(Evidence {
-            summary: asks(&asked.gate, &why),
-            ..asked.evidence()
-        }));
-        task.question = Some(Box::new(Question {
+        let evidence = asked.evidence();
+        let question = Question {
             gate: asked.gate,
             why,
+        };
+        task.evidence = Some(Box::new(Evidence {
+            summary: question.to_string(),
+            ..evidence
         }));
+        task.question = Some(Box::new(question));
         self.set_phase(ix, Phase::Asked { gate });
     }
 
@@ -356,11 +358,7 @@ impl State {
             .filter_map(|(_, task)| {
                 let question = task.question.as_ref()?;
                 matches!(task.phase, Phase::Asked { .. }).then_some(())?;
-                Some(format!(
-                    "task `{}` waits for approval: {}",
-                    task.id,
-                    asks(&question.gate, &question.why)
-                ))
+                Some(format!("task `{}` waits for approval: {question}", task.id))
             })
             .collect();
         (!open.is_empty()).then(|| open.join("; "))
@@ -386,7 +384,8 @@ impl State {
 }
 
 fn asks(gate: &str, why: &str) -> String {
-    format!("gate `{gate}` asks for a person: {why}")
+    let (gate, why) = (gate.to_owned(), why.to_owned());
+    Question { gate, why }.to_string()
 }
 
 /// A `gate.finished` event together with the intent it answers.

@@ -1,5 +1,7 @@
 //! One task's part of the state.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use super::Ix;
@@ -238,6 +240,12 @@ pub(crate) struct Exited {
 pub(crate) struct Question {
     pub(crate) gate: String,
     pub(crate) why: String,
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gate `{}` asks for a person: {}", self.gate, self.why)
+    }
 }
 
 /// What makes two failures the same.
