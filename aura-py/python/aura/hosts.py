@@ -76,7 +76,7 @@ class GateRequest(_Request):
         #: The task, when one task's work is judged.
         self.task: str | None = request["task"]
         #: That task as the plan has it, with what it declares.
-        self.subject: Task | None = request["subject"]
+        self.subject: StoryTask | None = request["subject"]
         #: What is judged.
         self.at: GatePoint = request["at"]
         #: The commit that is checked out in `workspace`.

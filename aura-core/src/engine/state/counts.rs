@@ -29,16 +29,23 @@ impl State {
         verdict: GateVerdict,
         counts: Option<TestCounts>,
     ) -> GateVerdict {
-        let Some(count) = self.least(gate, at, commit) else {
-            return verdict;
-        };
-        let (before, ran) = (count.ran, counts.map(|counts| counts.ran()));
-        if !verdict.is_green() || count.allows(ran) {
+        if !verdict.is_green() || !self.counts(gate) {
             return verdict;
         }
-        let message = match ran {
-            Some(ran) => format!("{ran} tests ran, {before} ran before"),
-            None => format!("it does not say how many tests ran, {before} ran before"),
+        let ran = counts.map(|counts| counts.ran());
+        let failed = counts.map_or(0, |counts| counts.failed);
+        let before = self.least(gate, at, commit);
+        let message = match (before.filter(|before| !before.allows(ran)), ran) {
+            // What runs in the runner can end it as it likes.
+            _ if failed > 0 => format!("it ended well, and {failed} tests failed"),
+            (None, _) => return verdict,
+            (Some(before), Some(ran)) => format!("{ran} tests ran, {} ran before", before.ran),
+            (Some(before), None) => {
+                format!(
+                    "it does not say how many tests ran, {} ran before",
+                    before.ran
+                )
+            }
         };
         GateVerdict::Failed {
             findings: vec![Finding {
