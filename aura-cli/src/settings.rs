@@ -15,7 +15,7 @@ use aura_core::{
 pub(crate) use self::agents::check_variable;
 use self::agents::{DEFAULT_AGENT, check_env, choose_agents, started};
 use crate::args::{CreateFlags, EngineFlags, Place, RunFlags};
-use crate::config::{AgentEntry, Config, GateEntry, PATH};
+use crate::config::{AgentEntry, Config, GateEntry, PATH, Protected};
 use crate::environment::Environment;
 use crate::trust::{TrustStore, untrusted};
 use crate::{place, words};
@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) agents: Vec<AgentEntry>,
     /// Who judges.
     pub(crate) gates: Gates,
+    /// What agents may not touch undeclared.
+    pub(crate) protected: Protected,
     /// How new stories are run.
     pub(crate) policy: Policy,
     /// Agents at once, where arguments or the environment say so.
@@ -147,6 +149,10 @@ impl Settings {
                 .as_ref()
                 .map(|config| config.limits)
                 .unwrap_or_default(),
+            protected: config
+                .as_ref()
+                .map(|config| config.protected.clone())
+                .unwrap_or_default(),
             shared: config.map_or_else(Shared::default, |config| Shared {
                 model: config.model,
                 yolo: config.yolo,
@@ -216,11 +222,19 @@ impl Settings {
 
     /// The gates as the library takes them.
     pub(crate) fn configured_gates(&self) -> Vec<ConfiguredGate> {
-        match &self.gates {
-            Gates::None | Gates::Detected(None) => Vec::new(),
+        let mut all = match &self.gates {
+            Gates::None => return Vec::new(),
+            Gates::Detected(None) => Vec::new(),
             Gates::Given(given) => given.iter().map(configured).collect(),
             Gates::Detected(Some(root)) => gates::detect(root),
+        };
+        // A gate of this name in the file takes the place of this one.
+        let is_taken = |gate: &ConfiguredGate| gate.definition().name == gates::PROTECTED;
+        if self.protected.enabled && !all.iter().any(is_taken) {
+            // The paths were checked where they were read.
+            all.extend(gates::protected_paths_and(&self.protected.paths).ok());
         }
+        all
     }
 
     /// Refuses tasks that the plan does not have, and agents that are not defined, before anything starts.
@@ -327,7 +341,8 @@ fn configured(entry: &GateEntry) -> ConfiguredGate {
     let program = gates::CommandGate::new(&entry.command).env_allow(&entry.env);
     let mut gate = ConfiguredGate::new(&entry.name, Arc::new(program))
         .required(entry.required)
-        .flaky(entry.flaky);
+        .flaky(entry.flaky)
+        .counts_tests(entry.tests);
     if let Some(at) = &entry.at {
         gate = gate.at(at.iter().copied());
     }
@@ -384,6 +399,7 @@ fn parse_gate(text: &str) -> Result<GateEntry> {
         required: true,
         timeout: None,
         flaky: aura_core::FlakyPolicy::default(),
+        tests: false,
     })
 }
 

@@ -54,6 +54,7 @@ interface GateDefinition {
   required: boolean;
   flaky: FlakyPolicy;
   timeoutMs: number;
+  countsTests?: boolean;
 }
 
 /** A task's place in a candidate. */
@@ -73,7 +74,7 @@ export interface LeftOut {
 type Asked =
   | { verb: "pause" | "resume" | "cancel" }
   | { verb: "retry"; id: string; note?: string }
-  | { verb: "skip"; id: string };
+  | { verb: "approve" | "skip"; id: string };
 
 /** What a gate says. */
 export type GateVerdict =

@@ -163,6 +163,8 @@ export interface TaskInput {
   parallelSafe?: boolean;
   /** `true`: an attempt that changes nothing counts as done. */
   noChangeOk?: boolean;
+  /** `true`: its work may leave fewer tests than there were. */
+  removesTests?: boolean;
   pattern?: string;
   complexity?: Complexity;
   promptHints?: string[];
@@ -273,6 +275,8 @@ export interface TaskLine {
   waitingFor: string[];
   class?: FailureClass;
   error?: string;
+  /** What a gate wants a person to decide about it: approve, retry or skip. */
+  question?: string;
   commit?: string;
 }
 
@@ -318,6 +322,8 @@ export interface Report {
   failed: { id: string; class: FailureClass; evidence: Evidence }[];
   blocked: string[];
   skipped: string[];
+  /** Tasks about which a gate asks a person: approve, retry or skip. */
+  asked?: string[];
   unfinished: string[];
   /** Where the target stands after a landing, else the accepted head. */
   commit: string;

@@ -30,7 +30,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("gate", &["error", "model", "prompt", "gate/*"]),
     ("store", &["error", "model", "store/*"]),
     ("agent/*", IMPLEMENTATION),
-    ("gate/*", IMPLEMENTATION),
+    ("gate/*", JUDGEMENT),
     ("store/*", IMPLEMENTATION),
     (
         "engine::state",
@@ -57,6 +57,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// What the implementation of a trait may use, besides that trait.
 const IMPLEMENTATION: &[&str] = &[
     "error", "digest", "text", "model", "process", "program", "host", "git", "prompt",
+];
+
+/// The same for gates, of which one reads what a task says it means to touch.
+const JUDGEMENT: &[&str] = &[
+    "error", "digest", "text", "model", "plan", "process", "program", "host", "git", "prompt",
 ];
 
 /// Of `process`, the engine may name what ends the processes that a crash left, and nothing that starts any.

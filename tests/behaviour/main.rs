@@ -8,6 +8,8 @@ mod attribution;
 mod budgets;
 mod ceremony;
 #[cfg(unix)]
+mod cheaters;
+#[cfg(unix)]
 mod conformance;
 mod context;
 #[cfg(target_os = "linux")]

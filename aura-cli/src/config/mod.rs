@@ -56,6 +56,8 @@ pub(crate) struct Config {
     pub(crate) agents: Vec<AgentEntry>,
     /// In the order of the file; `None` where the file has no `gates`.
     pub(crate) gates: Option<Vec<GateEntry>>,
+    /// What agents may not touch undeclared.
+    pub(crate) protected: Protected,
     /// Tries after the first one.
     pub(crate) retry_max: Option<u32>,
     /// Fresh starts of one task.
@@ -119,6 +121,26 @@ pub(crate) struct GateEntry {
     pub(crate) timeout: Option<Duration>,
     /// What green after red means.
     pub(crate) flaky: FlakyPolicy,
+    /// Whether it runs tests, of which there may not be fewer.
+    pub(crate) tests: bool,
+}
+
+/// What the file says about protected paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Protected {
+    /// Whether tasks that touch them undeclared need a person.
+    pub(crate) enabled: bool,
+    /// Paths besides those that every project has.
+    pub(crate) paths: Vec<String>,
+}
+
+impl Default for Protected {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            paths: Vec::new(),
+        }
+    }
 }
 
 impl Config {

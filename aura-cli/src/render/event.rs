@@ -308,6 +308,7 @@ fn verb_words(verb: &Verb) -> String {
         Verb::Resume => "resume".to_owned(),
         Verb::Cancel => "cancel".to_owned(),
         Verb::Retry { task, .. } => format!("retry {}", harmless(task.as_str())),
+        Verb::Approve { task } => format!("approve {}", harmless(task.as_str())),
         Verb::Skip { task } => format!("skip {}", harmless(task.as_str())),
     }
 }

@@ -135,7 +135,7 @@ impl Engine {
     /// workspace_root?}`: `agents` an object of
     /// `{command, env?, env_allow?, sandbox?}`, `{preset, model?, yolo?, program?, args?, config_dir?, role?, env?, env_allow?, sandbox?}`
     /// or `{host: {version?}}` by name, `gates` a list of commands and hosts with `name` and, where wanted, `at`, `required`, `flaky`,
-    /// `timeout_ms`; `store` is `sqlite` or `memory`.
+    /// `timeout_ms`, `counts_tests`, or `{protected: {paths?}}` for [`gates::protected_paths`](crate::gates::protected_paths); `store` is `sqlite` or `memory`.
     ///
     /// `patterns` is a directory, or an object of texts by name.
     ///
@@ -344,9 +344,10 @@ pub(super) fn verb(name: &str, task: Option<String>, note: Option<String>) -> Re
             task: task.into(),
             note,
         }),
+        ("approve", Some(task)) => Ok(Verb::Approve { task: task.into() }),
         ("skip", Some(task)) => Ok(Verb::Skip { task: task.into() }),
         ("pause" | "resume" | "cancel", Some(_)) => wrong("it is about the whole story".to_owned()),
-        ("retry" | "skip", None) => wrong("which task?".to_owned()),
+        ("retry" | "approve" | "skip", None) => wrong("which task?".to_owned()),
         _ => Err(unknown("verb", name, super::run::RUN_METHODS)),
     }
 }

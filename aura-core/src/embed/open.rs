@@ -83,6 +83,7 @@ const ONLY_PRESETS: [&str; 3] = ["program", "args", "config_dir"];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GateOptions {
+    #[serde(default)]
     name: String,
     command: Option<Vec<String>>,
     #[serde(default)]
@@ -92,10 +93,20 @@ struct GateOptions {
     #[serde(default)]
     sandbox: Vec<String>,
     host: Option<HostOptions>,
+    protected: Option<ProtectedOptions>,
     at: Option<Vec<GateSchedule>>,
     required: Option<bool>,
     flaky: Option<FlakyPolicy>,
+    counts_tests: Option<bool>,
     timeout_ms: Option<u64>,
+}
+
+/// The gate that asks about protected paths.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProtectedOptions {
+    #[serde(default)]
+    paths: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -281,7 +292,13 @@ impl From<McpOptions> for McpServers {
 
 impl GateOptions {
     fn make(self, queue: &HostQueue) -> Result<ConfiguredGate> {
+        if let Some(protected) = &self.protected {
+            return self.make_protected(&protected.paths);
+        }
         let name = self.name;
+        if name.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidInput, "a gate has no `name`"));
+        }
         let gate: Arc<dyn Gate> = match (self.command, self.host) {
             (Some(command), None) => {
                 let gate = gates::CommandGate::new(command)
@@ -306,10 +323,37 @@ impl GateOptions {
         if let Some(flaky) = self.flaky {
             gate = gate.flaky(flaky);
         }
+        if let Some(counts) = self.counts_tests {
+            gate = gate.counts_tests(counts);
+        }
         if let Some(timeout) = self.timeout_ms {
             gate = gate.timeout(Duration::from_millis(timeout));
         }
         Ok(gate)
+    }
+}
+
+impl GateOptions {
+    /// Its name and its point are given, since it judges what one task did.
+    fn make_protected(&self, paths: &[String]) -> Result<ConfiguredGate> {
+        let members = [
+            ("name", !self.name.is_empty()),
+            ("command", self.command.is_some()),
+            ("host", self.host.is_some()),
+            ("env", !self.env.is_empty()),
+            ("env_allow", !self.env_allow.is_empty()),
+            ("sandbox", !self.sandbox.is_empty()),
+            ("at", self.at.is_some()),
+            ("required", self.required.is_some()),
+            ("flaky", self.flaky.is_some()),
+            ("counts_tests", self.counts_tests.is_some()),
+            ("timeout_ms", self.timeout_ms.is_some()),
+        ];
+        if let Some((member, _)) = members.into_iter().find(|(_, is_there)| *is_there) {
+            let message = format!("the gate for protected paths takes no `{member}`");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        gates::protected_paths_and(paths)
     }
 }
 

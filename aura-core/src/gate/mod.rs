@@ -6,6 +6,7 @@ mod findings;
 mod host;
 mod misuse;
 pub(crate) mod presets;
+mod protected;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -19,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::model::{
-    CommitId, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, StoryId, TaskId,
-    TestCounts,
+    CommitId, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, StoryId,
+    StoryTask, TaskId, TestCounts,
 };
 use crate::prompt::Redactor;
 
@@ -32,6 +33,8 @@ pub struct GateRequest {
     pub story: StoryId,
     /// The task, when one task's work is judged.
     pub task: Option<TaskId>,
+    /// That task as the plan has it, with what it declares.
+    pub subject: Option<Arc<StoryTask>>,
     /// What is judged.
     pub at: GatePoint,
     /// The commit that is checked out in `workspace`.
@@ -121,6 +124,7 @@ pub struct ConfiguredGate {
     required: bool,
     flaky: FlakyPolicy,
     timeout: Duration,
+    counts_tests: bool,
     gate: Arc<dyn Gate>,
 }
 
@@ -133,6 +137,7 @@ impl ConfiguredGate {
             required: true,
             flaky: FlakyPolicy::default(),
             timeout: Duration::from_secs(60 * 60),
+            counts_tests: false,
             gate,
         }
     }
@@ -165,6 +170,15 @@ impl ConfiguredGate {
         self
     }
 
+    /// `true`: it runs tests and says how many ([`GateReport::counts`]). On a candidate it is then red when fewer of them ran than
+    /// on the accepted head, or when it does not say any more how many, unless the candidate is one task that
+    /// [removes tests](crate::StoryTask::removes_tests).
+    #[must_use]
+    pub const fn counts_tests(mut self, yes: bool) -> Self {
+        self.counts_tests = yes;
+        self
+    }
+
     /// The part of it that is recorded with a run.
     pub fn definition(&self) -> GateDefinition {
         GateDefinition {
@@ -174,6 +188,7 @@ impl ConfiguredGate {
             required: self.required,
             flaky: self.flaky,
             timeout_ms: u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
+            counts_tests: self.counts_tests,
         }
     }
 

@@ -12,6 +12,7 @@
 //! built in [`command`].
 
 mod apply;
+mod changed;
 mod checkouts;
 mod command;
 mod config;
@@ -42,6 +43,7 @@ mod tests;
 pub(crate) use git2::Oid;
 
 pub(crate) use apply::{Landing, LandingPlace};
+pub(crate) use changed::{Changed, Difference};
 pub(crate) use command::version;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use land::{LandRequest, LandResult, LandShape};

@@ -154,6 +154,12 @@ pub enum Verb {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
+    /// A gate asked for a person about the work of this task: let that gate count as green on exactly that work.
+    Approve {
+        /// The task.
+        #[serde(rename = "id")]
+        task: TaskId,
+    },
     /// Go on without a task; its dependants no longer wait for it.
     Skip {
         /// The task.

@@ -11,7 +11,7 @@ from aura.types import DetectedGate, FlakyPolicy, GateSchedule
 
 
 class CommandGate:
-    """A program that judges by its exit code."""
+    """A gate that is ready to use."""
 
     def __init__(self, options: dict[str, object]) -> None:
         self.options = options
@@ -28,14 +28,17 @@ def command(
     required: bool | None = None,
     flaky: FlakyPolicy | None = None,
     timeout: float | None = None,
+    counts_tests: bool | None = None,
 ) -> CommandGate:
     """A program as a gate; `timeout` is in seconds.
+
+    With `counts_tests` it runs tests, and is red on a candidate on which fewer of them run than on the accepted head.
 
     `env` is added to its environment, `env_allow` names variables of this process that it may see besides the usual ones, and
     `sandbox` is a command that is put in front of it.
     """
     options = given(command=argv, env=env, env_allow=env_allow, sandbox=sandbox)
-    return CommandGate({"name": name, **options, **rules(at, required, flaky, timeout)})
+    return CommandGate({"name": name, **options, **rules(at, required, flaky, timeout, counts_tests)})
 
 
 def rules(
@@ -43,10 +46,20 @@ def rules(
     required: bool | None,
     flaky: FlakyPolicy | None,
     timeout: float | None,
+    counts_tests: bool | None,
 ) -> dict[str, object]:
     """When a gate judges and what its verdict means, in the library's words."""
     timeout_ms = None if timeout is None else round(timeout * 1000)
-    return given(at=at, required=required, flaky=flaky, timeout_ms=timeout_ms)
+    return given(at=at, required=required, flaky=flaky, timeout_ms=timeout_ms, counts_tests=counts_tests)
+
+
+def protected_paths(paths: Sequence[str] = ()) -> CommandGate:
+    """A gate that asks for a person where a task changed what judges it and does not declare that in its `files`.
+
+    That are tests that were there, the configuration of CI, build and gate scripts, hooks, and the `paths`, directories and globs given
+    here. New tests are welcome. The answers are `approve`, `retry` and `skip`.
+    """
+    return CommandGate({"protected": {"paths": list(paths)}})
 
 
 def detect(path: str | os.PathLike[str]) -> list[DetectedGate]:
@@ -54,4 +67,4 @@ def detect(path: str | os.PathLike[str]) -> list[DetectedGate]:
     return cast("list[DetectedGate]", call("detect_gates", path=os.fsdecode(path)))
 
 
-__all__ = ["CommandGate", "command", "detect"]
+__all__ = ["CommandGate", "command", "detect", "protected_paths"]

@@ -95,7 +95,7 @@ class Orchestrator:
             return gate.options
         _check("a gate", gate)
         self._host.gates[gate.name] = gate
-        said = [getattr(gate, name, None) for name in ("at", "required", "flaky", "timeout")]
+        said = [getattr(gate, name, None) for name in ("at", "required", "flaky", "timeout", "counts_tests")]
         host = given(version=getattr(gate, "version", None))
         return {"name": gate.name, "host": host, **rules(*said)}
 

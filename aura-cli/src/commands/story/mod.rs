@@ -44,6 +44,10 @@ pub(super) async fn story(
             let id = task.task.as_str().into();
             steer::steer(environment, &task.which, Verb::Retry { task: id, note }).await
         }
+        StoryCommand::Approve(task) => {
+            let id = task.task.as_str().into();
+            steer::steer(environment, &task.which, Verb::Approve { task: id }).await
+        }
         StoryCommand::Skip(task) => {
             let id = task.task.as_str().into();
             steer::steer(environment, &task.which, Verb::Skip { task: id }).await

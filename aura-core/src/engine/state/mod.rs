@@ -12,6 +12,7 @@ mod attempts;
 mod batch;
 mod budget;
 mod command;
+mod counts;
 mod decide;
 mod gates;
 mod index;
@@ -29,13 +30,14 @@ mod staged;
 mod task;
 mod throttle;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 pub(crate) use batch::Batch;
 use budget::Spent;
+use counts::Count;
 use index::Index;
 pub(crate) use landing::Landing;
 pub(crate) use outcome::{AgentEnd, LandOutcome, LandingBuild, Outcome, SealEnd};
@@ -150,6 +152,8 @@ pub(crate) struct State {
     flush: bool,
     candidates: u32,
     greens: HashSet<Green>,
+    /// How many tests ran where a gate that counts them judged a tree as a candidate; `None` where its output did not say.
+    counted: HashMap<(CommitId, String), Option<Count>>,
 }
 
 impl State {

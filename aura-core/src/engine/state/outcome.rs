@@ -192,6 +192,7 @@ impl State {
                 log,
                 duration_ms,
             } => {
+                let verdict = self.weigh((&gate, at, commit), verdict, counts);
                 let kind = EventKind::GateFinished {
                     gate,
                     at,

@@ -77,6 +77,7 @@ fn gate() -> GateDefinition {
         required: true,
         flaky: FlakyPolicy::Refuse,
         timeout_ms: 1,
+        counts_tests: false,
     }
 }
 
@@ -114,8 +115,7 @@ fn plan() -> Arc<Plan> {
         tasks: vec!["1.1".into()],
     });
     plan.critical_path = vec!["1.1".into(), "b".into()];
-    plan.warnings
-        .push(Problem::warning("w", "look").at(1, 2));
+    plan.warnings.push(Problem::warning("w", "look").at(1, 2));
     Arc::new(plan)
 }
 
@@ -140,6 +140,7 @@ fn verbs() -> Vec<Verb> {
             task: "a".into(),
             note: None,
         },
+        Verb::Approve { task: "a".into() },
         Verb::Skip { task: "a".into() },
     ]
 }
