@@ -6,6 +6,7 @@ mod findings;
 mod host;
 mod misuse;
 pub(crate) mod presets;
+pub(crate) mod review;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -19,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::model::{
-    CommitId, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, StoryId, TaskId,
-    TestCounts,
+    CommitId, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, StoryId,
+    StoryTask, TaskId, TestCounts, Usage,
 };
 use crate::prompt::Redactor;
 
@@ -32,6 +33,8 @@ pub struct GateRequest {
     pub story: StoryId,
     /// The task, when one task's work is judged.
     pub task: Option<TaskId>,
+    /// That task as the plan has it, with what it declares.
+    pub subject: Option<Arc<StoryTask>>,
     /// What is judged.
     pub at: GatePoint,
     /// The commit that is checked out in `workspace`.
@@ -65,7 +68,7 @@ pub struct GateContext {
 }
 
 /// A verdict and what there is to show for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GateReport {
     /// The verdict.
     pub verdict: GateVerdict,
@@ -73,6 +76,8 @@ pub struct GateReport {
     pub counts: Option<TestCounts>,
     /// The bounded end of the output.
     pub output_tail: String,
+    /// What an agent used that the gate asked; it counts for the story and its budgets.
+    pub usage: Usage,
 }
 
 impl GateReport {
@@ -82,6 +87,11 @@ impl GateReport {
             verdict,
             counts: None,
             output_tail: String::new(),
+            usage: Usage {
+                input_tokens: 0,
+                output_tokens: 0,
+                cost_usd: 0.0,
+            },
         }
     }
 }

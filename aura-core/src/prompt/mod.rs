@@ -8,6 +8,7 @@
 mod evidence;
 mod input;
 mod redact;
+mod review;
 mod secrets;
 mod stream;
 mod template;
@@ -17,6 +18,7 @@ pub use crate::text::strip_controls;
 pub use evidence::{digest, normalise};
 pub use input::{PromptAttempt, PromptDependency, PromptInput, PromptStory, PromptTask};
 pub use redact::Redactor;
+pub(crate) use review::{ReviewInput, ReviewPrompt};
 pub(crate) use secrets::is_secret_name;
 pub use stream::RedactStream;
 pub use template::Prompts;

@@ -669,6 +669,7 @@ impl Simulation {
             verdict,
             counts: None,
             output_tail: String::new(),
+            usage: crate::model::Usage::default(),
             log: None,
             duration_ms: 1,
         }
