@@ -281,7 +281,7 @@ impl Review<'_> {
             loop {
                 tokio::select! {
                     Some((_, stored)) = registered.recv() => {
-                        drop(stored.send(()));
+                        let _sent = stored.send(());
                     }
                     Some(signal) = told.recv() => {
                         if let AgentSignal::Line(line) | AgentSignal::Text(line) | AgentSignal::Warning(line) = signal {

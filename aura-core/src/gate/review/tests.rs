@@ -182,7 +182,7 @@ async fn only_one_whole_verdict_with_this_reviews_number_counts() {
         (String::new(), none, 2),
         (verdict::form("NONCE"), none, 2),
         ("{".repeat(1024 * 1024), none, 2),
-        (format!("{}{good}", "{\"\":[".repeat(100_000)), "passed", 1),
+        (format!("{}{good}", "{\"\":[".repeat(5_000)), "passed", 1),
     ];
     for (answer, expected, times) in table {
         let given = answer.clone();

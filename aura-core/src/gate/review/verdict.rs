@@ -7,6 +7,9 @@ use crate::model::Finding;
 use crate::prompt::Redactor;
 use crate::text::head;
 
+/// Braces that are tried as the beginning of the verdict, so that an answer of nothing else is read in no time.
+const BRACES: usize = 10_000;
+
 /// Findings that are kept, and bytes of one.
 const FINDINGS: usize = 100;
 const MESSAGE: usize = 4 * 1024;
@@ -72,7 +75,7 @@ pub(super) fn form(nonce: &str) -> String {
 
 /// The one verdict of an answer; `Err` says what is wrong, as the continuation of a sentence.
 pub(super) fn read(text: &str, nonce: &str, redactor: &Redactor) -> Result<Said, String> {
-    let mut found = objects(text, nonce);
+    let mut found = objects(text, nonce)?;
     let Some(text) = found.pop() else {
         return Err(if text.contains(nonce) {
             "the object with the verdict is cut or no JSON".to_owned()
@@ -109,10 +112,14 @@ pub(super) fn read(text: &str, nonce: &str, redactor: &Redactor) -> Result<Said,
 }
 
 /// The texts of all objects with that number, wherever they stand.
-fn objects<'a>(text: &'a str, nonce: &str) -> Vec<&'a str> {
+fn objects<'a>(text: &'a str, nonce: &str) -> Result<Vec<&'a str>, String> {
     let mut found = Vec::new();
-    let mut from = 0;
+    let (mut from, mut tried) = (0, 0);
     while let Some(at) = text[from..].find('{').map(|at| from + at) {
+        tried += 1;
+        if tried > BRACES {
+            return Err(format!("it has more than {BRACES} braces"));
+        }
         let mut values = Deserializer::from_str(&text[at..]).into_iter::<Value>();
         match values.next() {
             Some(Ok(value)) if value.get("review").and_then(Value::as_str) == Some(nonce) => {
@@ -124,5 +131,5 @@ fn objects<'a>(text: &'a str, nonce: &str) -> Vec<&'a str> {
             _ => from = at + 1,
         }
     }
-    found
+    Ok(found)
 }
