@@ -236,6 +236,7 @@ export type GateFinished = Envelope & {
   commit: string;
   counts?: TestCounts;
   outputTail?: string;
+  usage?: Usage;
   log?: string;
   durationMs: number;
 } & GateVerdict;

@@ -31,6 +31,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["error", "model", "store/*"]),
     ("agent/*", IMPLEMENTATION),
     ("gate/*", JUDGEMENT),
+    // A reviewer is an agent that is asked; it is known by its trait alone.
+    ("gate::review", REVIEW),
     ("store/*", IMPLEMENTATION),
     (
         "engine::state",
@@ -64,6 +66,11 @@ const JUDGEMENT: &[&str] = &[
     "error", "digest", "text", "model", "plan", "process", "program", "host", "git", "prompt",
 ];
 
+/// What asks a reviewer, besides the trait of gates.
+const REVIEW: &[&str] = &[
+    "error", "digest", "text", "model", "git", "prompt", "agent", "gate",
+];
+
 /// Of `process`, the engine may name what ends the processes that a crash left, and nothing that starts any.
 const RECOVERY: [&str; 3] = ["ProcessIdentity", "reap", "reap_marker"];
 
@@ -78,6 +85,7 @@ fn part(module: &[String]) -> String {
         ["engine", "state", ..] => "engine::state".to_owned(),
         // What the trait's methods take and give, in a file of its own.
         ["agent", "signal"] => "agent".to_owned(),
+        ["gate", "review", ..] => "gate::review".to_owned(),
         [folder @ ("agent" | "gate" | "store"), _, ..] => format!("{folder}/*"),
         [first, ..] => first.to_owned(),
     }

@@ -94,6 +94,7 @@ struct GateOptions {
     sandbox: Vec<String>,
     host: Option<HostOptions>,
     protected: Option<ProtectedOptions>,
+    review: Option<ReviewOptions>,
     at: Option<Vec<GateSchedule>>,
     required: Option<bool>,
     flaky: Option<FlakyPolicy>,
@@ -117,15 +118,25 @@ struct HostOptions {
     version: String,
 }
 
+/// One of the agents as a reviewer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReviewOptions {
+    agent: String,
+    template: Option<String>,
+}
+
 /// Opens a repository whose host agents and gates find their jobs in the queue.
 pub(super) async fn open(options: OpenOptions, queue: &HostQueue) -> Result<Orchestrator> {
     let mut builder = Orchestrator::builder(options.path).detect_gates(options.detect_gates);
+    let mut agents = BTreeMap::new();
     for (name, agent) in options.agents {
         let made = agent.make(&name, queue)?;
+        agents.insert(name.clone(), Arc::clone(&made));
         builder = builder.shared_agent(name, made);
     }
     for gate in options.gates {
-        builder = builder.gate(gate.make(queue)?);
+        builder = builder.gate(gate.make(queue, &agents)?);
     }
     if matches!(options.store, StoreKind::Memory) {
         builder = builder.store(Arc::new(MemoryStore::new()));
@@ -291,7 +302,11 @@ impl From<McpOptions> for McpServers {
 }
 
 impl GateOptions {
-    fn make(self, queue: &HostQueue) -> Result<ConfiguredGate> {
+    fn make(
+        self,
+        queue: &HostQueue,
+        agents: &BTreeMap<String, Arc<dyn AgentBackend>>,
+    ) -> Result<ConfiguredGate> {
         if let Some(protected) = &self.protected {
             return self.make_protected(&protected.paths);
         }
@@ -299,8 +314,17 @@ impl GateOptions {
         if name.is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "a gate has no `name`"));
         }
-        let gate: Arc<dyn Gate> = match (self.command, self.host) {
-            (Some(command), None) => {
+        let is_review = self.review.is_some();
+        let has_program =
+            !self.env.is_empty() || !self.env_allow.is_empty() || !self.sandbox.is_empty();
+        if is_review && has_program {
+            let message =
+                format!("the gate `{name}` is a review, whose environment is its agent's");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        let gate: Arc<dyn Gate> = match (self.command, self.host, self.review) {
+            (None, None, Some(review)) => Arc::new(review.make(&name, agents)?),
+            (Some(command), None, None) => {
                 let gate = gates::CommandGate::new(command)
                     .env_allow(self.env_allow)
                     .sandbox(self.sandbox);
@@ -310,10 +334,13 @@ impl GateOptions {
                         .fold(gate, |gate, (name, value)| gate.env(name, value)),
                 )
             }
-            (None, Some(host)) => Arc::new(gates::HostGate::new(queue, &name, host.version)),
+            (None, Some(host), None) => Arc::new(gates::HostGate::new(queue, &name, host.version)),
             _ => return Err(one_of("gate", &name)),
         };
         let mut gate = ConfiguredGate::new(name, gate);
+        if is_review {
+            gate = gate.at([GateSchedule::AfterTask]);
+        }
         if let Some(at) = self.at {
             gate = gate.at(at);
         }
@@ -340,6 +367,7 @@ impl GateOptions {
             ("name", !self.name.is_empty()),
             ("command", self.command.is_some()),
             ("host", self.host.is_some()),
+            ("review", self.review.is_some()),
             ("env", !self.env.is_empty()),
             ("env_allow", !self.env_allow.is_empty()),
             ("sandbox", !self.sandbox.is_empty()),
@@ -354,6 +382,28 @@ impl GateOptions {
             return Err(Error::new(ErrorKind::InvalidInput, message));
         }
         gates::protected_paths_and(paths)
+    }
+}
+
+impl ReviewOptions {
+    fn make(
+        self,
+        gate: &str,
+        agents: &BTreeMap<String, Arc<dyn AgentBackend>>,
+    ) -> Result<gates::ReviewGate> {
+        let Some(agent) = agents.get(&self.agent) else {
+            let message = format!(
+                "the gate `{gate}` names the agent `{}`, which is not there",
+                self.agent
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message)
+                .with_help("name one of `agents`, which may be one that no task uses"));
+        };
+        let review = gates::ReviewGate::new(Arc::clone(agent))?;
+        match self.template {
+            Some(template) => review.template(&template),
+            None => Ok(review),
+        }
     }
 }
 

@@ -166,6 +166,7 @@ pub(crate) async fn run_gate(site: Arc<Site>, job: GateJob, cancel: Cancellation
         commit: job.commit,
         counts: report.counts,
         output_tail: report.output_tail,
+        usage: report.usage,
         log: log.is_file().then(|| log.display().to_string()),
         duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
     }

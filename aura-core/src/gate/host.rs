@@ -149,6 +149,7 @@ fn read(name: &str, value: Value, redactor: &Redactor) -> GateReport {
         verdict: bounded(verdict, redactor),
         counts: told.counts,
         output_tail: told_end(&told.output, OUTPUT_LIMIT, redactor),
+        usage: crate::model::Usage::default(),
     }
 }
 

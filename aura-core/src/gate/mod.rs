@@ -7,6 +7,7 @@ mod host;
 mod misuse;
 pub(crate) mod presets;
 mod protected;
+pub(crate) mod review;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::Result;
 use crate::model::{
     CommitId, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, StoryId,
-    StoryTask, TaskId, TestCounts,
+    StoryTask, TaskId, TestCounts, Usage,
 };
 use crate::prompt::Redactor;
 
@@ -68,7 +69,7 @@ pub struct GateContext {
 }
 
 /// A verdict and what there is to show for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GateReport {
     /// The verdict.
     pub verdict: GateVerdict,
@@ -76,6 +77,8 @@ pub struct GateReport {
     pub counts: Option<TestCounts>,
     /// The bounded end of the output.
     pub output_tail: String,
+    /// What an agent used that the gate asked; it counts for the story and its budgets.
+    pub usage: Usage,
 }
 
 impl GateReport {
@@ -85,6 +88,11 @@ impl GateReport {
             verdict,
             counts: None,
             output_tail: String::new(),
+            usage: Usage {
+                input_tokens: 0,
+                output_tokens: 0,
+                cost_usd: 0.0,
+            },
         }
     }
 }

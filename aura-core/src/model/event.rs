@@ -347,6 +347,9 @@ pub enum EventKind {
         /// The bounded end of its output.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         output_tail: String,
+        /// What an agent used that the gate asked.
+        #[serde(default, skip_serializing_if = "Usage::is_zero")]
+        usage: Usage,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<String>,
         duration_ms: u64,

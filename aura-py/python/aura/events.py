@@ -250,6 +250,7 @@ class GateFinished(_Event):
     runs: NotRequired[int]
     counts: NotRequired[TestCounts]
     output_tail: NotRequired[str]
+    usage: NotRequired[Usage]
     log: NotRequired[str]
     duration_ms: int
 

@@ -95,6 +95,7 @@ impl State {
             | EventKind::RefMoved { .. }
             | EventKind::RefForeign { .. } => self.apply_to_batch(event),
             EventKind::IntentGate { .. } | EventKind::GateFinished { .. } => {
+                self.note_asked(&event.kind);
                 self.apply_to_gate(event);
             }
             EventKind::LandingRequested { .. }

@@ -77,6 +77,8 @@ impl State {
             EventKind::TaskSealed { outcome } => self.note_seal(ix, outcome),
             EventKind::AttemptFinished { .. } => self.note_attempt(ix, event),
             EventKind::IntentGate { .. } | EventKind::GateFinished { .. } => {
+                let usage = self.note_asked(kind);
+                self.task_mut(ix).usage += usage;
                 self.apply_to_task_gate(ix, kind);
             }
             EventKind::TaskEjected {

@@ -6,7 +6,7 @@ use super::task::Question;
 use super::{Ix, Phase, State, Stop, gate_events, planted};
 use crate::model::{
     CommitId, Event, EventKind, Evidence, FailureClass, FlakyPolicy, GateDefinition, GatePoint,
-    GateSchedule, GateVerdict, NewEvent,
+    GateSchedule, GateVerdict, NewEvent, Usage,
 };
 
 /// How a verdict counts.
@@ -56,6 +56,15 @@ impl State {
             }
             _ => Answer::Green,
         }
+    }
+
+    /// What an agent used that a gate asked is the story's, whatever becomes of the verdict.
+    pub(super) fn note_asked(&mut self, kind: &EventKind) -> Usage {
+        let EventKind::GateFinished { usage, .. } = kind else {
+            return Usage::default();
+        };
+        self.usage += *usage;
+        *usage
     }
 
     /// A verdict on the candidate, on the accepted head, or on the result.

@@ -485,6 +485,7 @@ fn integration_samples() -> Vec<EventKind> {
                     skipped: 3,
                 }),
                 output_tail: "tail".into(),
+                usage: usage(),
                 log: Some("l".into()),
                 duration_ms: 5,
             }),

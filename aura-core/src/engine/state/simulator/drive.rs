@@ -617,6 +617,7 @@ impl Simulation {
                 ..TestCounts::default()
             }),
             output_tail: String::new(),
+            usage: crate::model::Usage::default(),
             log: None,
             duration_ms: 1,
         }
