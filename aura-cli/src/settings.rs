@@ -13,7 +13,7 @@ use aura_core::{
 };
 
 pub(crate) use self::agents::check_variable;
-use self::agents::{DEFAULT_AGENT, check_env, choose_agents, started};
+use self::agents::{DEFAULT_AGENT, check_env, choose_agents, choose_reviewer, started};
 use crate::args::{CreateFlags, EngineFlags, Place, RunFlags};
 use crate::config::{AgentEntry, Config, GateEntry, PATH, Protected};
 use crate::environment::Environment;
@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) gates: Gates,
     /// What agents may not touch undeclared.
     pub(crate) protected: Protected,
+    /// Who reviews each task's work, where anybody does.
+    pub(crate) reviewer: Option<AgentEntry>,
     /// How new stories are run.
     pub(crate) policy: Policy,
     /// Agents at once, where arguments or the environment say so.
@@ -80,6 +82,9 @@ pub(crate) enum Gates {
     Detected(Option<PathBuf>),
 }
 
+/// The gate of the reviewer.
+const REVIEW: &str = "review";
+
 /// Where patterns are unless the file says otherwise, from the root of the repository.
 const PATTERNS: &str = ".aura/patterns";
 
@@ -124,6 +129,7 @@ impl Settings {
         };
         check_env(engine, environment, config.as_ref())?;
         let agents = choose_agents(engine, environment, config.as_ref())?;
+        let reviewer = choose_reviewer(engine, config.as_ref(), &agents)?;
         let gates = choose_gates(engine, config.as_ref(), root.as_deref())?;
         if let Some(config) = &config
             && !engine.trust
@@ -145,6 +151,7 @@ impl Settings {
             policy: policy(config.as_ref(), parallel),
             parallel,
             patterns,
+            reviewer,
             limits: config
                 .as_ref()
                 .map(|config| config.limits)
@@ -233,6 +240,11 @@ impl Settings {
         if self.protected.enabled && !all.iter().any(is_taken) {
             // The paths were checked where they were read.
             all.extend(gates::protected_paths_and(&self.protected.paths).ok());
+        }
+        if let Some(reviewer) = &self.reviewer
+            && !all.iter().any(|gate| gate.definition().name == REVIEW)
+        {
+            all.extend(gates::review(started(reviewer, &self.shared)).ok());
         }
         all
     }

@@ -1,6 +1,6 @@
 /** Gates that are ready to use. */
 
-import type { GateOptions, GateRules, ProgramOptions, ProtectedGate } from "./options.js";
+import type { GateOptions, GateRules, ProgramOptions, ProtectedGate, ReviewGate, ReviewOptions } from "./options.js";
 import { call } from "./plan.js";
 
 /** A program whose exit code is the verdict. */
@@ -15,6 +15,15 @@ export function command(name: string, argv: string[], options: ProgramOptions & 
  */
 export function protectedPaths(paths: string[] = []): ProtectedGate {
   return { protected: { paths } };
+}
+
+/**
+ * An agent, named as one of the orchestrator's, that judges each task's own work against the task and its acceptance criteria. What it finds is
+ * the evidence of the task's next try; one that cannot answer approves nothing.
+ */
+export function review(agent: string, options: ReviewOptions = {}): ReviewGate {
+  const { name = "review", template, ...rules } = options;
+  return { ...rules, name, review: template === undefined ? { agent } : { agent, template } };
 }
 
 /** The gates that a repository seems to want. */

@@ -88,6 +88,21 @@ export interface ProtectedGate {
   protected: { paths?: string[] };
 }
 
+/** How an agent reviews each task's own work. */
+export interface ReviewOptions extends GateRules {
+  /** `review` where absent. */
+  name?: string;
+  /** In place of the library's prompt. */
+  template?: string;
+}
+
+/** A gate that is an agent. */
+export interface ReviewGate extends GateRules {
+  name: string;
+  /** The name of one of the orchestrator's agents. */
+  review: { agent: string; template?: string };
+}
+
 /** A gate that is a program: its exit code is the verdict. */
 export interface GateOptions extends ProgramOptions, GateRules {
   name: string;
@@ -185,7 +200,7 @@ export interface OwnGate extends GateRules {
 export interface OpenOptions {
   /** Agents by name; tasks that name none use `default`. */
   agents?: Record<string, AgentOptions | PresetAgent | AcpAgent | OwnAgent>;
-  gates?: (GateOptions | ProtectedGate | OwnGate)[];
+  gates?: (GateOptions | ProtectedGate | ReviewGate | OwnGate)[];
   /** Adds the gates that the repository seems to want. */
   detectGates?: boolean;
   /** `memory` forgets all stories when the process ends; `sqlite` where absent. */

@@ -58,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) gates: Option<Vec<GateEntry>>,
     /// What agents may not touch undeclared.
     pub(crate) protected: Protected,
+    /// What it says about reviews.
+    pub(crate) review: Option<Review>,
     /// Tries after the first one.
     pub(crate) retry_max: Option<u32>,
     /// Fresh starts of one task.
@@ -123,6 +125,15 @@ pub(crate) struct GateEntry {
     pub(crate) flaky: FlakyPolicy,
     /// Whether it runs tests, of which there may not be fewer.
     pub(crate) tests: bool,
+}
+
+/// What the file says about reviews.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Review {
+    /// Whether work is reviewed.
+    pub(crate) enabled: bool,
+    /// Who does it.
+    pub(crate) agent: Option<String>,
 }
 
 /// What the file says about protected paths.

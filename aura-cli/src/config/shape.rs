@@ -7,13 +7,14 @@ use aura_core::{Error, ErrorKind, FlakyPolicy, GateSchedule, OnExhausted, Proble
 
 use super::reader::{Key, Reader, key, later};
 use super::tree::{self, Data, Node, Place};
-use super::{Config, GateEntry, agents};
+use super::{Config, GateEntry, Review, agents};
 
 const TOP: &[Key] = &[
     key("dispatch"),
     key("agents"),
     key("gates"),
     key("protected"),
+    key("review"),
     key("retry"),
     key("workspace"),
     key("limits"),
@@ -119,6 +120,7 @@ fn top(root: &Node, config: &mut Config, reader: &mut Reader) {
             "mcp" => agents::mcp(value, config, reader),
             "gates" => config.gates = Some(all_gates(value, reader)),
             "protected" => protected(value, config, reader),
+            "review" => review(value, config, reader),
             "workspace" => {
                 for (_, value) in reader.fields(value, "`workspace`", WORKSPACE) {
                     config.workspace_root = reader.text(value, "`root`").map(Into::into);
@@ -297,6 +299,21 @@ fn protected(node: &Node, config: &mut Config, reader: &mut Reader) {
             }
         }
     }
+}
+
+fn review(node: &Node, config: &mut Config, reader: &mut Reader) {
+    let mut review = Review {
+        enabled: true,
+        agent: None,
+    };
+    for (name, value) in reader.fields(node, "`review`", &[key("enabled"), key("agent")]) {
+        if name == "enabled" {
+            review.enabled = reader.flag(value, "`enabled`").unwrap_or(true);
+        } else {
+            review.agent = reader.text(value, "`agent`").map(ToOwned::to_owned);
+        }
+    }
+    config.review = Some(review);
 }
 
 fn retry(node: &Node, config: &mut Config, reader: &mut Reader) {

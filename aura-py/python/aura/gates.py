@@ -62,9 +62,28 @@ def protected_paths(paths: Sequence[str] = ()) -> CommandGate:
     return CommandGate({"protected": {"paths": list(paths)}})
 
 
+def review(
+    agent: str,
+    *,
+    name: str = "review",
+    template: str | None = None,
+    at: Sequence[GateSchedule] | None = None,
+    required: bool | None = None,
+    flaky: FlakyPolicy | None = None,
+    timeout: float | None = None,
+) -> CommandGate:
+    """An agent that judges each task's own work against the task and its acceptance criteria.
+
+    `agent` is the name of one of the orchestrator's agents. What it finds is the evidence of the task's next try; one that cannot answer
+    approves nothing. `template` takes the place of the library's prompt; `timeout` is in seconds.
+    """
+    asked = given(agent=agent, template=template)
+    return CommandGate({"name": name, "review": asked, **rules(at, required, flaky, timeout, None)})
+
+
 def detect(path: str | os.PathLike[str]) -> list[DetectedGate]:
     """The gates that the project at `path` seems to want."""
     return cast("list[DetectedGate]", call("detect_gates", path=os.fsdecode(path)))
 
 
-__all__ = ["CommandGate", "command", "detect", "protected_paths"]
+__all__ = ["CommandGate", "command", "detect", "protected_paths", "review"]
