@@ -25,6 +25,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("host", &["error", "text"]),
     ("git", &["error", "process"]),
     ("prompt", &["error", "model", "text"]),
+    // What the committed files say about a story.
+    ("context", &["error", "model", "text", "git"]),
     // The traits; the folder's `mod.rs` also passes on the names of its implementations.
     ("agent", &["error", "model", "prompt", "text", "agent/*"]),
     ("gate", &["error", "model", "prompt", "gate/*"]),

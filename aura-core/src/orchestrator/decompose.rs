@@ -232,19 +232,7 @@ impl Decomposition {
             let answer = self.judge(result);
             let event = ended(number, began, (&answer, usage), kept.as_deref());
             match answer {
-                Answer::Plan(mut plan) => {
-                    if let Some(adjust) = self.hooks.adjust.take()
-                        && let Err(error) = adjust(&mut plan)
-                    {
-                        self.append(vec![event]).await?;
-                        return Err(error);
-                    }
-                    let accepted = EventKind::PlanAccepted {
-                        plan: Arc::new((*plan).clone()),
-                    };
-                    self.append(vec![event, accepted]).await?;
-                    return Ok(*plan);
-                }
+                Answer::Plan(plan) => return self.accept(event, *plan).await,
                 Answer::None(failure) => {
                     self.append(vec![event]).await?;
                     if number == ROUNDS || !passes(failure.class) {
@@ -270,6 +258,21 @@ impl Decomposition {
             study.renew(self.deadline(), &self.cancel).await?;
         }
         Err(Error::new(ErrorKind::Internal, "no round was the last"))
+    }
+
+    /// Gives the story the plan, as the caller's hook leaves it.
+    async fn accept(&mut self, event: EventKind, mut plan: Plan) -> Result<Plan> {
+        if let Some(adjust) = self.hooks.adjust.take()
+            && let Err(error) = adjust(&mut plan)
+        {
+            self.append(vec![event]).await?;
+            return Err(error);
+        }
+        let accepted = EventKind::PlanAccepted {
+            plan: Arc::new(plan.clone()),
+        };
+        self.append(vec![event, accepted]).await?;
+        Ok(plan)
     }
 
     /// Asks once. The answer is kept in a file before anybody judges it.
