@@ -129,7 +129,7 @@ impl World {
                     _ => 0,
                 })
                 .collect(),
-            conflicts: pairs(&mut random, tasks, 30),
+            conflicts: pairs(&mut random, tasks, 45),
             red_together: pairs(&mut random, tasks, 30),
             base_is_red: random.percent(3),
             removers: (0..tasks).filter(|_| random.percent(5)).collect(),
