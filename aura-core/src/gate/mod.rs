@@ -6,6 +6,7 @@ mod findings;
 mod host;
 mod misuse;
 pub(crate) mod presets;
+mod secrets;
 #[cfg(test)]
 pub(crate) mod tests;
 
