@@ -23,11 +23,9 @@ pub(super) enum Shape {
     Token(&'static str),
     /// It says nothing, but stands near a word that does: expressions for the word and for the value.
     Near(&'static str, &'static str),
-    /// An expression of one line whose first group is the secret.
-    Line(&'static str),
-    /// The same over several lines.
+    /// An expression over several lines whose first group is the secret.
     Block(&'static str),
-    /// As `Line`, and nobody gave it a shape: only what looks random counts, in files where that means something.
+    /// An expression of one line whose first group is the secret, and nobody gave that a shape: only what looks random counts, in files where that means something.
     Guess(&'static str, Where),
 }
 
@@ -51,9 +49,7 @@ impl Rule {
         let pattern = match self.shape {
             Shape::Token(token) => format!(r"\b({token})(?:[^0-9A-Za-z_-]|$)"),
             Shape::Near(word, value) => format!(r"(?i:{word}){ASSIGNED}({value}){END}"),
-            Shape::Line(pattern) | Shape::Block(pattern) | Shape::Guess(pattern, _) => {
-                pattern.to_owned()
-            }
+            Shape::Block(pattern) | Shape::Guess(pattern, _) => pattern.to_owned(),
         };
         RegexBuilder::new(&pattern)
             .unicode(false)
@@ -66,7 +62,6 @@ impl Rule {
         let shape = match self.shape {
             Shape::Token(token) => format!("token {token}"),
             Shape::Near(word, value) => format!("near {word} {value}"),
-            Shape::Line(pattern) => format!("line {pattern}"),
             Shape::Block(pattern) => format!("block {pattern}"),
             Shape::Guess(pattern, Where::Written) => format!("written {pattern}"),
             Shape::Guess(pattern, Where::Settings) => format!("settings {pattern}"),

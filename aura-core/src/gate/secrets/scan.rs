@@ -153,7 +153,7 @@ fn is_secret(rule: &Rule, secret: &[u8]) -> bool {
     }
     match rule.shape {
         Shape::Guess(..) => doubt::looks_random(secret),
-        Shape::Token(_) | Shape::Near(..) | Shape::Line(_) | Shape::Block(_) => true,
+        Shape::Token(_) | Shape::Near(..) | Shape::Block(_) => true,
     }
 }
 
