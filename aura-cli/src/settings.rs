@@ -15,7 +15,7 @@ use aura_core::{
 pub(crate) use self::agents::check_variable;
 use self::agents::{DEFAULT_AGENT, check_env, choose_agents, choose_reviewer, started};
 use crate::args::{CreateFlags, EngineFlags, Place, RunFlags};
-use crate::config::{AgentEntry, Config, GateEntry, PATH, Protected};
+use crate::config::{AgentEntry, Config, GateEntry, PATH, Protected, Secrets};
 use crate::environment::Environment;
 use crate::trust::{TrustStore, untrusted};
 use crate::{place, words};
@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) gates: Gates,
     /// What agents may not touch undeclared.
     pub(crate) protected: Protected,
+    /// How secrets are looked for.
+    pub(crate) secrets: Secrets,
     /// Who reviews each task's work, where anybody does.
     pub(crate) reviewer: Option<AgentEntry>,
     /// How new stories are run.
@@ -160,6 +162,10 @@ impl Settings {
                 .as_ref()
                 .map(|config| config.protected.clone())
                 .unwrap_or_default(),
+            secrets: config
+                .as_ref()
+                .map(|config| config.secrets.clone())
+                .unwrap_or_default(),
             shared: config.map_or_else(Shared::default, |config| Shared {
                 model: config.model,
                 yolo: config.yolo,
@@ -235,14 +241,22 @@ impl Settings {
             Gates::Given(given) => given.iter().map(configured).collect(),
             Gates::Detected(Some(root)) => gates::detect(root),
         };
-        // A gate of this name in the file takes the place of this one.
-        let is_taken = |gate: &ConfiguredGate| gate.definition().name == gates::PROTECTED;
-        if self.protected.enabled && !all.iter().any(is_taken) {
+        // A gate of one of these names in the file takes the place of ours.
+        let given: Vec<String> = all.iter().map(|gate| gate.definition().name).collect();
+        let is_free = |name: &str| !given.iter().any(|given| given == name);
+        if self.secrets.enabled && is_free(gates::SECRETS) {
+            all.push(if self.secrets.command.is_empty() {
+                gates::secrets()
+            } else {
+                gates::secrets_by(&self.secrets.command)
+            });
+        }
+        if self.protected.enabled && is_free(gates::PROTECTED) {
             // The paths were checked where they were read.
             all.extend(gates::protected_paths_and(&self.protected.paths).ok());
         }
         if let Some(reviewer) = &self.reviewer
-            && !all.iter().any(|gate| gate.definition().name == REVIEW)
+            && is_free(REVIEW)
         {
             all.extend(gates::review(started(reviewer, &self.shared)).ok());
         }

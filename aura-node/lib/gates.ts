@@ -1,6 +1,6 @@
 /** Gates that are ready to use. */
 
-import type { GateOptions, GateRules, ProgramOptions, ProtectedGate, ReviewGate, ReviewOptions } from "./options.js";
+import type { GateOptions, GateRules, ProgramOptions, ProtectedGate, ReviewGate, ReviewOptions, SecretsGate } from "./options.js";
 import { call } from "./plan.js";
 
 /** A program whose exit code is the verdict. */
@@ -24,6 +24,11 @@ export function protectedPaths(paths: string[] = []): ProtectedGate {
 export function review(agent: string, options: ReviewOptions = {}): ReviewGate {
   const { name = "review", template, ...rules } = options;
   return { ...rules, name, review: template === undefined ? { agent } : { agent, template } };
+}
+
+/** A gate that looks for secrets in the lines that each task's own work adds: a net, not a wall. */
+export function secrets(external?: string[]): SecretsGate {
+  return { secrets: external === undefined ? {} : { external } };
 }
 
 /** The gates that a repository seems to want. */

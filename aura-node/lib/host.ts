@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 
 import { answer } from "./border.js";
 import type { NativeJobs } from "./native.js";
-import type { AcpAgent, AgentOptions, GateOptions, OwnAgent, OwnGate, PresetAgent, ProtectedGate, ReviewGate } from "./options.js";
+import type { AcpAgent, AgentOptions, GateOptions, OwnAgent, OwnGate, PresetAgent, ProtectedGate, ReviewGate, SecretsGate } from "./options.js";
 
 interface Job {
   id: string;
@@ -32,7 +32,7 @@ export class Host {
   }
 
   /** What the library is told of a gate: everything but the function. */
-  gate(gate: GateOptions | ProtectedGate | ReviewGate | OwnGate): object {
+  gate(gate: GateOptions | ProtectedGate | ReviewGate | SecretsGate | OwnGate): object {
     if (!isOwn(gate)) return told(gate);
     this.#gates.set(gate.name, gate);
     const { name, version, at, required, flaky, timeoutMs, countsTests } = gate;

@@ -88,6 +88,12 @@ export interface ProtectedGate {
   protected: { paths?: string[] };
 }
 
+/** A gate that looks for secrets in the lines that each task's own work adds. */
+export interface SecretsGate {
+  /** A program that takes the arguments of `gitleaks`, in place of the built-in rules. */
+  secrets: { external?: string[] };
+}
+
 /** How an agent reviews each task's own work. */
 export interface ReviewOptions extends GateRules {
   /** `review` where absent. */
@@ -200,7 +206,7 @@ export interface OwnGate extends GateRules {
 export interface OpenOptions {
   /** Agents by name; tasks that name none use `default`. */
   agents?: Record<string, AgentOptions | PresetAgent | AcpAgent | OwnAgent>;
-  gates?: (GateOptions | ProtectedGate | ReviewGate | OwnGate)[];
+  gates?: (GateOptions | ProtectedGate | ReviewGate | SecretsGate | OwnGate)[];
   /** Adds the gates that the repository seems to want. */
   detectGates?: boolean;
   /** `memory` forgets all stories when the process ends; `sqlite` where absent. */

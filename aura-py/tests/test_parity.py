@@ -91,9 +91,9 @@ def test_options_of_opening_and_creating() -> None:
     said = ["command" if name == "argv" else name for name in options(aura.agents.command)]
     assert said == ["command", *agent[end:]]
     gate = [name.removesuffix("_ms") for name in members("GateOptions", "embed/open.rs") if name != "host"]
-    only_review, only_protected = ("review",), ("protected",)
+    others = ("review", "protected", "secrets")
     said = ["command" if name == "argv" else name for name in options(aura.gates.command)]
-    assert said == [name for name in gate if name not in (*only_review, *only_protected)]
+    assert said == [name for name in gate if name not in others]
     said = [name for name in options(aura.gates.review) if name not in ("agent", "template")]
     assert said == [name for name in ("name", "at", "required", "flaky", "timeout") if name in gate]
 

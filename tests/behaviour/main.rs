@@ -41,6 +41,8 @@ mod scripted_llm;
 #[cfg(unix)]
 mod seal;
 #[cfg(unix)]
+mod secrets;
+#[cfg(unix)]
 mod steering;
 #[cfg(unix)]
 mod third_party;

@@ -119,8 +119,13 @@ fn every_ready_agent_and_gate_is_there() {
         presets("agent"),
         set([&["acp", "command", "host"][..], &named])
     );
-    // The gate for protected paths is an option of its own, with or without further paths.
-    let guards = ["protected_paths", "protected_paths_and"];
+    // The gates for protected paths and secrets are options of their own.
+    let guards = [
+        "protected_paths",
+        "protected_paths_and",
+        "secrets",
+        "secrets_by",
+    ];
     assert_eq!(presets("gate"), set([&["command", "host"][..], &guards]));
     let detect = fs::read_to_string(core().join("gate/detect.rs")).expect("text");
     assert_eq!(

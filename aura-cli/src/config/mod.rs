@@ -58,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) gates: Option<Vec<GateEntry>>,
     /// What agents may not touch undeclared.
     pub(crate) protected: Protected,
+    /// How secrets are looked for.
+    pub(crate) secrets: Secrets,
     /// What it says about reviews.
     pub(crate) review: Option<Review>,
     /// Tries after the first one.
@@ -125,6 +127,24 @@ pub(crate) struct GateEntry {
     pub(crate) flaky: FlakyPolicy,
     /// Whether it runs tests, of which there may not be fewer.
     pub(crate) tests: bool,
+}
+
+/// What the file says about secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Secrets {
+    /// Whether they are looked for.
+    pub(crate) enabled: bool,
+    /// The program that does it, in place of the built-in rules.
+    pub(crate) command: Vec<String>,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            command: Vec::new(),
+        }
+    }
 }
 
 /// What the file says about reviews.

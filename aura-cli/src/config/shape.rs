@@ -15,6 +15,7 @@ const TOP: &[Key] = &[
     key("gates"),
     key("protected"),
     key("review"),
+    key("secrets"),
     key("retry"),
     key("workspace"),
     key("limits"),
@@ -121,6 +122,7 @@ fn top(root: &Node, config: &mut Config, reader: &mut Reader) {
             "gates" => config.gates = Some(all_gates(value, reader)),
             "protected" => protected(value, config, reader),
             "review" => review(value, config, reader),
+            "secrets" => secrets(value, config, reader),
             "workspace" => {
                 for (_, value) in reader.fields(value, "`workspace`", WORKSPACE) {
                     config.workspace_root = reader.text(value, "`root`").map(Into::into);
@@ -297,6 +299,17 @@ fn protected(node: &Node, config: &mut Config, reader: &mut Reader) {
                     reader.push(item.at, Problem::error("invalid_path", error.to_string()));
                 }
             }
+        }
+    }
+}
+
+fn secrets(node: &Node, config: &mut Config, reader: &mut Reader) {
+    for (name, value) in reader.fields(node, "`secrets`", &[key("enabled"), key("command")]) {
+        if name == "enabled" {
+            config.secrets.enabled = reader.flag(value, "`enabled`").unwrap_or(true);
+        } else {
+            let command = reader.command(value, "the command of `secrets`");
+            config.secrets.command = command.unwrap_or_default();
         }
     }
 }

@@ -95,6 +95,7 @@ struct GateOptions {
     host: Option<HostOptions>,
     protected: Option<ProtectedOptions>,
     review: Option<ReviewOptions>,
+    secrets: Option<SecretsOptions>,
     at: Option<Vec<GateSchedule>>,
     required: Option<bool>,
     flaky: Option<FlakyPolicy>,
@@ -108,6 +109,13 @@ struct GateOptions {
 struct ProtectedOptions {
     #[serde(default)]
     paths: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecretsOptions {
+    /// A program that looks in place of the built-in rules.
+    external: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -310,6 +318,9 @@ impl GateOptions {
         if let Some(protected) = &self.protected {
             return self.make_protected(&protected.paths);
         }
+        if let Some(secrets) = &self.secrets {
+            return self.make_secrets(secrets);
+        }
         let name = self.name;
         if name.is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "a gate has no `name`"));
@@ -363,11 +374,27 @@ impl GateOptions {
 impl GateOptions {
     /// Its name and its point are given, since it judges what one task did.
     fn make_protected(&self, paths: &[String]) -> Result<ConfiguredGate> {
+        self.alone("protected paths", self.secrets.is_some())?;
+        gates::protected_paths_and(paths)
+    }
+
+    /// Its name and its points are given.
+    fn make_secrets(&self, secrets: &SecretsOptions) -> Result<ConfiguredGate> {
+        self.alone("secrets", self.protected.is_some())?;
+        Ok(match &secrets.external {
+            None => gates::secrets(),
+            Some(program) => gates::secrets_by(program),
+        })
+    }
+
+    /// Refuses what a gate that needs nothing else is given.
+    fn alone(&self, what: &str, has_other: bool) -> Result<()> {
         let members = [
             ("name", !self.name.is_empty()),
             ("command", self.command.is_some()),
             ("host", self.host.is_some()),
             ("review", self.review.is_some()),
+            ("protected` or `secrets", has_other),
             ("env", !self.env.is_empty()),
             ("env_allow", !self.env_allow.is_empty()),
             ("sandbox", !self.sandbox.is_empty()),
@@ -377,11 +404,13 @@ impl GateOptions {
             ("counts_tests", self.counts_tests.is_some()),
             ("timeout_ms", self.timeout_ms.is_some()),
         ];
-        if let Some((member, _)) = members.into_iter().find(|(_, is_there)| *is_there) {
-            let message = format!("the gate for protected paths takes no `{member}`");
-            return Err(Error::new(ErrorKind::InvalidInput, message));
+        match members.into_iter().find(|(_, is_there)| *is_there) {
+            Some((member, _)) => {
+                let message = format!("the gate for {what} takes no `{member}`");
+                Err(Error::new(ErrorKind::InvalidInput, message))
+            }
+            None => Ok(()),
         }
-        gates::protected_paths_and(paths)
     }
 }
 

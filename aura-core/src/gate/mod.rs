@@ -8,6 +8,7 @@ mod misuse;
 pub(crate) mod presets;
 mod protected;
 pub(crate) mod review;
+mod secrets;
 #[cfg(test)]
 pub(crate) mod tests;
 

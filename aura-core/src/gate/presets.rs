@@ -7,6 +7,7 @@ pub use super::command::CommandGate;
 pub use super::detect::{Detected, detect, detect_explained};
 pub use super::host::HostGate;
 pub use super::protected::{PROTECTED, ProtectedPaths};
+pub use super::secrets::SecretsGate;
 use crate::error::Result;
 use crate::host::HostQueue;
 use crate::model::GateSchedule;
@@ -18,6 +19,27 @@ where
     S: Into<String>,
 {
     ConfiguredGate::new(name, Arc::new(CommandGate::new(argv)))
+}
+
+/// The name of the gate that looks for secrets.
+pub const SECRETS: &str = "secrets";
+
+/// A required gate named `secrets` that looks for secrets in the lines that each task's own work adds. A net, not a wall.
+pub fn secrets() -> ConfiguredGate {
+    secret_gate(SecretsGate::new())
+}
+
+/// The same by a program that takes the arguments of `gitleaks`; see [`SecretsGate::external`].
+pub fn secrets_by<I, S>(argv: I) -> ConfiguredGate
+where
+    I: IntoIterator<Item = S>,
+    S: Into<String>,
+{
+    secret_gate(SecretsGate::external(argv))
+}
+
+fn secret_gate(gate: SecretsGate) -> ConfiguredGate {
+    ConfiguredGate::new(SECRETS, Arc::new(gate)).at([GateSchedule::AfterTask])
 }
 
 /// A required gate that the host of the library implements: it pulls its jobs from the queue.

@@ -11,6 +11,7 @@
 //! crash. Libgit2 reads and merges in memory; the git program writes work trees, and every call of it is
 //! built in [`command`].
 
+mod added;
 mod apply;
 mod changed;
 mod checkouts;
@@ -43,6 +44,7 @@ mod tests;
 
 pub(crate) use git2::Oid;
 
+pub(crate) use added::{AddedContent, AddedFile, AddedLines, added_lines, file_at};
 pub(crate) use apply::{Landing, LandingPlace};
 pub(crate) use changed::{Changed, Difference};
 pub(crate) use command::version;

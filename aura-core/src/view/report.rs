@@ -192,8 +192,13 @@ fn checks(state: &State, history: &History) -> Vec<CompletionCheck> {
         checks.push(CompletionCheck::new(&gate.name, check, detail));
     }
     if !checks.iter().any(|check| check.name == SECRETS) {
-        let why = "no gate looks for secrets";
-        checks.push(CompletionCheck::new(SECRETS, CheckState::Skipped, why));
+        let looked = state.gate(SECRETS).is_some_and(|gate| gate.required);
+        let (found, detail) = if looked {
+            (CheckState::Passed, "in the work of each task")
+        } else {
+            (CheckState::Skipped, "no gate looks for secrets")
+        };
+        checks.push(CompletionCheck::new(SECRETS, found, detail));
     }
     checks
 }

@@ -81,9 +81,17 @@ def review(
     return CommandGate({"name": name, "review": asked, **rules(at, required, flaky, timeout, None)})
 
 
+def secrets(external: Sequence[str] | None = None) -> CommandGate:
+    """A gate that looks for secrets in the lines that each task's own work adds: a net, not a wall.
+
+    `external` is a program that takes the arguments of `gitleaks`, in place of the built-in rules.
+    """
+    return CommandGate({"secrets": given(external=external)})
+
+
 def detect(path: str | os.PathLike[str]) -> list[DetectedGate]:
     """The gates that the project at `path` seems to want."""
     return cast("list[DetectedGate]", call("detect_gates", path=os.fsdecode(path)))
 
 
-__all__ = ["CommandGate", "command", "detect", "protected_paths", "review"]
+__all__ = ["CommandGate", "command", "detect", "protected_paths", "review", "secrets"]

@@ -51,7 +51,13 @@ fn done(cast: &Cast, worker: &str, reviewer: &str) {
     let files = cast.repo.git(["ls-tree", "--name-only", "main"]);
     assert_eq!(
         files.lines().collect::<Vec<_>>(),
-        ["README.md", "form.py", "mail.py", "test_base.py", "test_mail.py"],
+        [
+            "README.md",
+            "form.py",
+            "mail.py",
+            "test_base.py",
+            "test_mail.py"
+        ],
         "{said}"
     );
     let log = cast.repo.git(["log", "--format=%s", "-3", "main"]);

@@ -46,7 +46,8 @@ mod tests {
         assert_eq!(answer("# Task\n\n**Do it**"), None);
         let plan = answer("# Decompose a Story into Tasks\n..").expect("a plan");
         assert!(plan.contains("\"dependsOn\": [1]"));
-        let verdict = answer("End with {\"review\": \"n-1\", \"verdict\": \"WORD\"}").expect("a verdict");
+        let verdict =
+            answer("End with {\"review\": \"n-1\", \"verdict\": \"WORD\"}").expect("a verdict");
         assert!(verdict.contains(r#"{"review": "n-1", "verdict": "Approved", "findings": []}"#));
     }
 }

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::http::{self, Refusal, Request};
-use super::{plan, questions};
 use super::protocol::{Answer, Conversation, Protocol};
 use super::scenario::{Fault, Scenario};
+use super::{plan, questions};
 
 /// How long somebody may take to say what they want.
 const PATIENCE: Duration = Duration::from_secs(30);

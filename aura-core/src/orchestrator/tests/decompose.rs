@@ -185,6 +185,7 @@ async fn a_sound_answer_becomes_the_storys_plan() {
     assert_eq!(world.aura.plan(world.story).await.expect("kept"), expected);
     let kinds = [
         "story.created",
+        "story.analyzed",
         "decompose.started",
         "decompose.finished",
         "plan.accepted",
@@ -383,7 +384,12 @@ async fn whoever_does_not_wait_any_more_stops_the_agent() {
     }
     assert_eq!(
         world.kinds().await,
-        ["story.created", "decompose.started", "decompose.finished"]
+        [
+            "story.created",
+            "story.analyzed",
+            "decompose.started",
+            "decompose.finished"
+        ]
     );
     assert_eq!(world.status().await, StoryStatus::Created);
     world.assert_clean();
