@@ -1,6 +1,6 @@
 //! A secret in a line that the work adds does not get into the branch, and is told to nobody.
 
-use aura_core::{CompleteOptions, EventKind, RunOutcome, gates};
+use aura_core::{CompleteOptions, EventKind, GateSchedule, RunOutcome, gates};
 use aura_tests::{Script, Step};
 
 use crate::kit::{World, quick, run, story, told_of};
@@ -45,7 +45,9 @@ async fn an_added_secret_is_refused_and_the_retry_without_it_lands() {
     let world = World::new(&script);
     world.repo.write("old.txt", format!("first\n{old}\n"));
     world.repo.commit("long ago");
-    let aura = world.open([gates::secrets()]).await;
+    // On candidates as well as on the result, so that it lets the story land.
+    let gate = gates::secrets().at([GateSchedule::AfterWave, GateSchedule::Final]);
+    let aura = world.open([gate]).await;
     let story = story(&aura, &["a", "b"], quick()).await;
     let report = run(&aura, story).await;
     world.assert_script_held();

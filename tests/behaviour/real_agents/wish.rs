@@ -9,6 +9,10 @@ fn prepare(cast: &Cast) {
         "test_base.py",
         "import unittest\n\n\nclass Base(unittest.TestCase):\n    def test_it(self):\n        self.assertTrue(True)\n",
     );
+    cast.repo.write(
+        "signup.py",
+        "def signup(email):\n    # No validation of the address yet.\n    return {'email': email}\n",
+    );
     cast.repo.commit("base");
 }
 
@@ -39,7 +43,7 @@ fn done(cast: &Cast, worker: &str, reviewer: &str) {
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert_eq!(cast.left(), [""; 0]);
     for part in [
-        "context found: test_base.py",
+        "context found: signup.py",
         "plan: 3 tasks in 2 waves",
         "gate review",
         "gate test",
@@ -55,6 +59,7 @@ fn done(cast: &Cast, worker: &str, reviewer: &str) {
             "README.md",
             "form.py",
             "mail.py",
+            "signup.py",
             "test_base.py",
             "test_mail.py"
         ],

@@ -216,7 +216,7 @@ async fn a_sound_answer_becomes_the_storys_plan() {
             RunEvent::Progress(progress) => format!("{progress:?}"),
         });
     }
-    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!(told.len(), 5, "{told:?}");
     assert!(
         told.iter().any(|line| line.contains("thinking")),
         "{told:?}"
