@@ -36,9 +36,9 @@ fn place(package: &str) -> Option<(PathBuf, &'static str)> {
         entries.map(|entry| entry.path())
     };
     match package {
-        "axios" => Some((target().join("packages/node_modules/axios"), "")),
+        "axios" => Some((target().join("packages/npm/node_modules/axios"), "")),
         "pytest" => {
-            let versions = folders(target().join("venv/lib"));
+            let versions = folders(target().join("packages/pip/lib"));
             let mut places = versions.map(|version| version.join("site-packages/_pytest"));
             places
                 .find(|place| place.is_dir())

@@ -1,6 +1,6 @@
 //! The one test command: `cargo xtask test` and `cargo xtask lint`. Standard library only, so that it builds at once.
 
-mod agents;
+mod installs;
 mod parts;
 mod suite;
 mod summary;

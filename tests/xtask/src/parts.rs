@@ -4,7 +4,7 @@ use std::env;
 use std::path::Path;
 
 use crate::suite::{Suite, root, succeeds, target};
-use crate::{agents, say};
+use crate::{installs, say};
 
 /// What the test command was asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -89,7 +89,7 @@ const PROGRAMS: &[&str] = &[
 ];
 
 fn rust(suite: &mut Suite, options: &Options) {
-    agents::install(suite, options.extended);
+    installs::install(suite, options.extended);
     let environment = options.environment();
     if succeeds(&["cargo", "nextest", "--version"]) {
         let words = ["cargo", "nextest", "run", "--workspace", "--no-fail-fast"];

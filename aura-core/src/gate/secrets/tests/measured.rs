@@ -72,8 +72,11 @@ fn find_crate(begin: &str) -> Option<PathBuf> {
 
 fn find_more(name: &str) -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/packages");
-    let places = [target.join("node_modules").join(name), target.join(name)];
-    places.into_iter().find(|place| place.is_dir())
+    let npm = target.join("npm/node_modules").join(name);
+    let versions = std::fs::read_dir(target.join("pip/lib"));
+    let pip = versions.into_iter().flatten().flatten();
+    let pip = pip.map(|version| version.path().join("site-packages").join(name));
+    std::iter::once(npm).chain(pip).find(|place| place.is_dir())
 }
 
 #[test]

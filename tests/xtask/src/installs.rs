@@ -1,4 +1,4 @@
-//! The coding agents that tests run, installed where the tests look for them: `agents` in the target directory.
+//! What tests run or read and registries have: coding agents in `agents`, and packages in `packages`, of the target directory.
 
 use std::fs;
 use std::path::Path;
@@ -11,19 +11,21 @@ use crate::suite::{Suite, root, succeeds, target};
 /// Installs what is not there yet. Without a registry the tests leave themselves out, unless everything is required.
 pub(crate) fn install(suite: &mut Suite, extended: bool) {
     if !succeeds(&["npm", "--version"]) {
-        suite.missing("real agents", "node with npm is not installed");
+        suite.missing("packages", "node with npm is not installed");
         return;
     }
-    packages(suite, "npm", "tests/agents");
+    npm(suite, "agents/npm", "tests/agents");
+    npm(suite, "packages/npm", "tests/packages");
+    pip(suite, "packages/pip", "tests/packages");
     if extended {
-        packages(suite, "extended", "tests/agents/extended");
-        aider(suite);
+        npm(suite, "agents/extended", "tests/agents/extended");
+        pip(suite, "agents/aider", "tests/agents/extended");
     }
 }
 
 /// What the manifest in `source` pins.
-fn packages(suite: &mut Suite, name: &str, source: &str) {
-    let place = target().join("agents").join(name);
+fn npm(suite: &mut Suite, place: &str, source: &str) {
+    let place = target().join(place);
     let files = ["package.json", "package-lock.json", ".npmrc"];
     let words = [
         "npm",
@@ -40,13 +42,14 @@ fn packages(suite: &mut Suite, name: &str, source: &str) {
             && done(&place, &source, files[1]));
     if !ready {
         let why = format!("npm could not install what {} pins", source.display());
-        suite.missing("real agents", &why);
+        suite.missing("packages", &why);
     }
 }
 
-fn aider(suite: &mut Suite) {
-    let place = target().join("agents/aider");
-    let source = root().join("tests/agents/extended");
+/// What the requirements in `source` pin, in an environment of its own.
+fn pip(suite: &mut Suite, place: &str, source: &str) {
+    let place = target().join(place);
+    let source = root().join(source);
     let pins = "requirements.txt";
     let wanted = source.join(pins).display().to_string();
     let program = place.join("bin/pip").display().to_string();
@@ -56,7 +59,8 @@ fn aider(suite: &mut Suite) {
             && told(&place, &[&program, "install", "--quiet", "-r", &wanted])
             && done(&place, &source, pins));
     if !ready {
-        suite.missing("aider", "python3 with venv could not install it");
+        let why = format!("python3 with venv could not install {wanted}");
+        suite.missing("packages", &why);
     }
 }
 
@@ -83,7 +87,7 @@ fn copied(place: &Path, source: &Path, files: &[&str]) -> bool {
 
 /// Runs a command that may fail, with its output shown.
 fn told(place: &Path, words: &[&str]) -> bool {
-    say(&format!("\n== real agents: {}", words.join(" ")));
+    say(&format!("\n== packages: {}", words.join(" ")));
     let begun = Instant::now();
     let mut command = Command::new(words[0]);
     command
@@ -93,7 +97,7 @@ fn told(place: &Path, words: &[&str]) -> bool {
     let passed = command.status().is_ok_and(|status| status.success());
     let word = if passed { "done" } else { "not done" };
     let seconds = begun.elapsed().as_secs_f64();
-    say(&format!("== real agents: {word} in {seconds:.1} s"));
+    say(&format!("== packages: {word} in {seconds:.1} s"));
     passed
 }
 
