@@ -32,9 +32,6 @@ use crate::text;
 /// Longest line that is read as an event; what is longer is kept as a line, cut.
 const LINE_LIMIT: usize = 1024 * 1024;
 
-/// Bytes of a line that says nothing, as it is passed on.
-const PLAIN_LIMIT: usize = 16 * 1024;
-
 /// What one agent's lines mean.
 pub(super) trait Protocol: Send {
     /// Takes one event. `false`: it is none of this agent's, and is kept as a line.
@@ -108,6 +105,7 @@ impl Reader {
             return;
         }
         let understood = !overlong
+            && self.told.is_one_stream()
             && match serde_json::from_slice::<Value>(&line) {
                 Ok(event) => event.is_object() && self.protocol.event(&event, &mut self.told),
                 Err(_) => {
@@ -121,8 +119,7 @@ impl Reader {
     }
 
     fn keep(&mut self, line: &[u8]) {
-        let line = &line[..line.len().min(PLAIN_LIMIT)];
-        self.told.plain(String::from_utf8_lossy(line).into_owned());
+        self.told.plain(&String::from_utf8_lossy(line));
     }
 }
 
