@@ -62,7 +62,7 @@ fn tokens(text: &str) -> Option<(u64, u64)> {
     let (text, cost) = text.split_once(" received.")?;
     let cost = cost.trim_start_matches(' ');
     let is_cost = cost.starts_with("Cost: $") && cost.ends_with(" session.");
-    if !(cost.is_empty() || is_cost) || cost.contains('\n') {
+    if !(cost.is_empty() || is_cost) {
         return None;
     }
     let text = format!("{text} received");

@@ -27,7 +27,6 @@ pub(super) use told::{End, Told};
 use serde_json::Value;
 
 use super::AgentSignal;
-use crate::text;
 
 /// Longest line that is read as an event; what is longer is kept as a line, cut.
 const LINE_LIMIT: usize = 1024 * 1024;
@@ -108,10 +107,7 @@ impl Reader {
             && self.told.is_one_stream()
             && match serde_json::from_slice::<Value>(&line) {
                 Ok(event) => event.is_object() && self.protocol.event(&event, &mut self.told),
-                Err(_) => {
-                    let line = text::clean(&line);
-                    self.protocol.line(&line, &mut self.told)
-                }
+                Err(_) => plain(&line).is_some_and(|line| self.protocol.line(line, &mut self.told)),
             };
         if !understood {
             self.keep(&line);
@@ -121,6 +117,13 @@ impl Reader {
     fn keep(&mut self, line: &[u8]) {
         self.told.plain(&String::from_utf8_lossy(line));
     }
+}
+
+/// A line of text as it was written. What has control characters in it only becomes a line of the agent when they are taken out.
+fn plain(line: &[u8]) -> Option<&str> {
+    let line = std::str::from_utf8(line).ok()?.trim_end();
+    let is_plain = |character: char| character == '\t' || !character.is_control();
+    line.chars().all(is_plain).then_some(line)
 }
 
 /// The text at a path such as `/data/content`.

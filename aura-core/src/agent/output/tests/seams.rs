@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::prompt::Redactor;
+use crate::text;
 
 const SECRET: &str = "Quokka7-Zebra8-Walrus9";
 
