@@ -318,15 +318,15 @@ const ERRORS: [(&str, &str); 6] = [
 ];
 
 /// An error of an agent is what reaches most places: the event, the report, the prompt of the next try. Each start of a task names other
-/// secrets in it, and not even the end of one is told.
+/// secrets in it, and not even half of one is told.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_error_tells_a_secret() {
     let secrets = secrets();
     let spelled: Vec<String> = secrets
         .iter()
         .flat_map(|(_, secret)| spellings(secret))
-        // The beginning says what kind it is, the end says nothing but the secret.
-        .flat_map(|text| [text.clone(), end_of(&text)])
+        // A part of one that was cut is as bad.
+        .flat_map(|text| [begin_of(&text), end_of(&text)])
         .collect();
     let world = World::new(&Script::new());
     let place = world.agent.dir();
@@ -406,8 +406,11 @@ async fn no_error_tells_a_secret() {
     assert!(prompts >= 12, "{prompts} prompts");
 }
 
-/// The last ten characters.
+fn begin_of(text: &str) -> String {
+    text.chars().take(text.chars().count() / 2).collect()
+}
+
 fn end_of(text: &str) -> String {
-    let skipped = text.chars().count().saturating_sub(10);
-    text.chars().skip(skipped).collect()
+    let count = text.chars().count();
+    text.chars().skip(count - count / 2).collect()
 }
