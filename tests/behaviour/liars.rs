@@ -257,7 +257,7 @@ async fn what_would_write_later_is_ended_first() {
     let world = World::new(&Script::new());
     let later = r#"export STATE
 setsid sh -c 'echo $$ > "$STATE/later.draft"; mv "$STATE/later.draft" "$STATE/later"
-while [ ! -e "$STATE/go" ]; do sleep 0.05; done; echo x > a.txt; echo >> "$STATE/wrote"' < /dev/null > /dev/null 2>&1 &
+while [ -d "$STATE" ] && [ ! -e "$STATE/go" ]; do sleep 0.05; done; echo x > a.txt; echo >> "$STATE/wrote"' < /dev/null > /dev/null 2>&1 &
 while [ ! -e "$STATE/later" ]; do sleep 0.05; done; copilot"#;
     let program = world.program("liar", &format!("{ENDS}{later}"));
     let agent = agents::copilot()
