@@ -13,9 +13,9 @@ use aura_core::{
 };
 
 pub(crate) use self::agents::check_variable;
-use self::agents::{DEFAULT_AGENT, check_env, choose_agents, started};
+use self::agents::{DEFAULT_AGENT, check_env, choose_agents, choose_reviewer, started};
 use crate::args::{CreateFlags, EngineFlags, Place, RunFlags};
-use crate::config::{AgentEntry, Config, GateEntry, PATH};
+use crate::config::{AgentEntry, Config, GateEntry, PATH, Protected, Secrets};
 use crate::environment::Environment;
 use crate::trust::{TrustStore, untrusted};
 use crate::{place, words};
@@ -31,6 +31,12 @@ pub(crate) struct Settings {
     pub(crate) agents: Vec<AgentEntry>,
     /// Who judges.
     pub(crate) gates: Gates,
+    /// What agents may not touch undeclared.
+    pub(crate) protected: Protected,
+    /// How secrets are looked for.
+    pub(crate) secrets: Secrets,
+    /// Who reviews each task's work, where anybody does.
+    pub(crate) reviewer: Option<AgentEntry>,
     /// How new stories are run.
     pub(crate) policy: Policy,
     /// Agents at once, where arguments or the environment say so.
@@ -78,6 +84,9 @@ pub(crate) enum Gates {
     Detected(Option<PathBuf>),
 }
 
+/// The gate of the reviewer.
+const REVIEW: &str = "review";
+
 /// Where patterns are unless the file says otherwise, from the root of the repository.
 const PATTERNS: &str = ".aura/patterns";
 
@@ -122,6 +131,7 @@ impl Settings {
         };
         check_env(engine, environment, config.as_ref())?;
         let agents = choose_agents(engine, environment, config.as_ref())?;
+        let reviewer = choose_reviewer(engine, config.as_ref(), &agents)?;
         let gates = choose_gates(engine, config.as_ref(), root.as_deref())?;
         if let Some(config) = &config
             && !engine.trust
@@ -143,9 +153,18 @@ impl Settings {
             policy: policy(config.as_ref(), parallel),
             parallel,
             patterns,
+            reviewer,
             limits: config
                 .as_ref()
                 .map(|config| config.limits)
+                .unwrap_or_default(),
+            protected: config
+                .as_ref()
+                .map(|config| config.protected.clone())
+                .unwrap_or_default(),
+            secrets: config
+                .as_ref()
+                .map(|config| config.secrets.clone())
                 .unwrap_or_default(),
             shared: config.map_or_else(Shared::default, |config| Shared {
                 model: config.model,
@@ -216,11 +235,32 @@ impl Settings {
 
     /// The gates as the library takes them.
     pub(crate) fn configured_gates(&self) -> Vec<ConfiguredGate> {
-        match &self.gates {
-            Gates::None | Gates::Detected(None) => Vec::new(),
+        let mut all = match &self.gates {
+            Gates::None => return Vec::new(),
+            Gates::Detected(None) => Vec::new(),
             Gates::Given(given) => given.iter().map(configured).collect(),
             Gates::Detected(Some(root)) => gates::detect(root),
+        };
+        // A gate of one of these names in the file takes the place of ours.
+        let given: Vec<String> = all.iter().map(|gate| gate.definition().name).collect();
+        let is_free = |name: &str| !given.iter().any(|given| given == name);
+        if self.secrets.enabled && is_free(gates::SECRETS) {
+            all.push(if self.secrets.command.is_empty() {
+                gates::secrets()
+            } else {
+                gates::secrets_by(&self.secrets.command)
+            });
         }
+        if self.protected.enabled && is_free(gates::PROTECTED) {
+            // The paths were checked where they were read.
+            all.extend(gates::protected_paths_and(&self.protected.paths).ok());
+        }
+        if let Some(reviewer) = &self.reviewer
+            && is_free(REVIEW)
+        {
+            all.extend(gates::review(started(reviewer, &self.shared)).ok());
+        }
+        all
     }
 
     /// Refuses tasks that the plan does not have, and agents that are not defined, before anything starts.
@@ -327,7 +367,8 @@ fn configured(entry: &GateEntry) -> ConfiguredGate {
     let program = gates::CommandGate::new(&entry.command).env_allow(&entry.env);
     let mut gate = ConfiguredGate::new(&entry.name, Arc::new(program))
         .required(entry.required)
-        .flaky(entry.flaky);
+        .flaky(entry.flaky)
+        .counts_tests(entry.tests);
     if let Some(at) = &entry.at {
         gate = gate.at(at.iter().copied());
     }
@@ -384,6 +425,7 @@ fn parse_gate(text: &str) -> Result<GateEntry> {
         required: true,
         timeout: None,
         flaky: aura_core::FlakyPolicy::default(),
+        tests: false,
     })
 }
 

@@ -59,6 +59,7 @@ pub mod agents {
 /// Gates that are ready to use.
 pub mod gates {
     pub use crate::gate::presets::*;
+    pub use crate::gate::review::{ReviewGate, review};
 }
 
 pub use agent::{

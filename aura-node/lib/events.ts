@@ -16,6 +16,7 @@ import type {
   RunOutcome,
   Spends,
   StartKind,
+  StoryContext,
   TestCounts,
   Usage,
 } from "./model.js";
@@ -53,6 +54,7 @@ interface GateDefinition {
   required: boolean;
   flaky: FlakyPolicy;
   timeoutMs: number;
+  countsTests?: boolean;
 }
 
 /** A task's place in a candidate. */
@@ -72,7 +74,7 @@ export interface LeftOut {
 type Asked =
   | { verb: "pause" | "resume" | "cancel" }
   | { verb: "retry"; id: string; note?: string }
-  | { verb: "skip"; id: string };
+  | { verb: "approve" | "skip"; id: string };
 
 /** What a gate says. */
 export type GateVerdict =
@@ -103,6 +105,10 @@ export interface StoryCreated extends Envelope {
   worktree?: string;
   policy: Policy;
   fingerprint: string;
+}
+export interface StoryAnalyzed extends Envelope {
+  type: "story.analyzed";
+  context: StoryContext;
 }
 export interface DecomposeStarted extends Envelope {
   type: "decompose.started";
@@ -230,6 +236,7 @@ export type GateFinished = Envelope & {
   commit: string;
   counts?: TestCounts;
   outputTail?: string;
+  usage?: Usage;
   log?: string;
   durationMs: number;
 } & GateVerdict;
@@ -291,6 +298,7 @@ export interface Warning extends Envelope {
 /** Events that a run tells. */
 export type DurableEvent =
   | StoryCreated
+  | StoryAnalyzed
   | DecomposeStarted
   | DecomposeFinished
   | PlanAccepted

@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 
 import { answer } from "./border.js";
 import type { NativeJobs } from "./native.js";
-import type { AcpAgent, AgentOptions, GateOptions, OwnAgent, OwnGate, PresetAgent } from "./options.js";
+import type { AcpAgent, AgentOptions, GateOptions, OwnAgent, OwnGate, PresetAgent, ProtectedGate, ReviewGate, SecretsGate } from "./options.js";
 
 interface Job {
   id: string;
@@ -32,11 +32,11 @@ export class Host {
   }
 
   /** What the library is told of a gate: everything but the function. */
-  gate(gate: GateOptions | OwnGate): object {
+  gate(gate: GateOptions | ProtectedGate | ReviewGate | SecretsGate | OwnGate): object {
     if (!isOwn(gate)) return told(gate);
     this.#gates.set(gate.name, gate);
-    const { name, version, at, required, flaky, timeoutMs } = gate;
-    return { name, host: { version }, at, required, flaky, timeoutMs };
+    const { name, version, at, required, flaky, timeoutMs, countsTests } = gate;
+    return { name, host: { version }, at, required, flaky, timeoutMs, countsTests };
   }
 
   /** Starts all jobs that wait. Never throws: it is called from the event loop. */

@@ -163,6 +163,8 @@ export interface TaskInput {
   parallelSafe?: boolean;
   /** `true`: an attempt that changes nothing counts as done. */
   noChangeOk?: boolean;
+  /** `true`: its work may leave fewer tests than there were. */
+  removesTests?: boolean;
   pattern?: string;
   complexity?: Complexity;
   promptHints?: string[];
@@ -273,6 +275,8 @@ export interface TaskLine {
   waitingFor: string[];
   class?: FailureClass;
   error?: string;
+  /** What a gate wants a person to decide about it: approve, retry or skip. */
+  question?: string;
   commit?: string;
 }
 
@@ -318,6 +322,8 @@ export interface Report {
   failed: { id: string; class: FailureClass; evidence: Evidence }[];
   blocked: string[];
   skipped: string[];
+  /** Tasks about which a gate asks a person: approve, retry or skip. */
+  asked?: string[];
   unfinished: string[];
   /** Where the target stands after a landing, else the accepted head. */
   commit: string;
@@ -339,6 +345,14 @@ export interface Report {
   salvaged?: { task: string; repository: string; ref: string; commit: string }[];
   /** After a completion was asked for: what was looked at, gates included. */
   checks?: CompletionCheck[];
+}
+
+/** What the repository says about a story. */
+export interface StoryContext {
+  codebase: { projectTypes: string[]; testFramework?: string; layout: string[]; existingPatterns: string[] };
+  /** Files that the story seems to be about, the likeliest first; 1000 is its score. */
+  related: { path: string; score: number; matched: string[]; excerpt?: { line: number; text: string }[] }[];
+  notes?: string;
 }
 
 /** What was looked at before a story was completed. */

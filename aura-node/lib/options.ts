@@ -78,6 +78,35 @@ export interface GateRules {
   flaky?: FlakyPolicy;
   /** Longest time in milliseconds; an hour where absent. */
   timeoutMs?: number;
+  /** It runs tests, and is red on a candidate on which fewer of them run than on the accepted head. */
+  countsTests?: boolean;
+}
+
+/** A gate that asks for a person about changes of what judges the work. */
+export interface ProtectedGate {
+  /** Paths besides those that every project has. */
+  protected: { paths?: string[] };
+}
+
+/** A gate that looks for secrets in the lines that each task's own work adds. */
+export interface SecretsGate {
+  /** A program that takes the arguments of `gitleaks`, in place of the built-in rules. */
+  secrets: { external?: string[] };
+}
+
+/** How an agent reviews each task's own work. */
+export interface ReviewOptions extends GateRules {
+  /** `review` where absent. */
+  name?: string;
+  /** In place of the library's prompt. */
+  template?: string;
+}
+
+/** A gate that is an agent. */
+export interface ReviewGate extends GateRules {
+  name: string;
+  /** The name of one of the orchestrator's agents. */
+  review: { agent: string; template?: string };
 }
 
 /** A gate that is a program: its exit code is the verdict. */
@@ -140,6 +169,8 @@ export interface GateRequest {
   readonly story: string;
   /** The task, when one task's work is judged. */
   readonly task: string | null;
+  /** That task as the plan has it, with what it declares. */
+  readonly subject: StoryTask | null;
   /** What is judged. */
   readonly at: GatePoint;
   /** The commit that is checked out in `workspace`. */
@@ -175,7 +206,7 @@ export interface OwnGate extends GateRules {
 export interface OpenOptions {
   /** Agents by name; tasks that name none use `default`. */
   agents?: Record<string, AgentOptions | PresetAgent | AcpAgent | OwnAgent>;
-  gates?: (GateOptions | OwnGate)[];
+  gates?: (GateOptions | ProtectedGate | ReviewGate | SecretsGate | OwnGate)[];
   /** Adds the gates that the repository seems to want. */
   detectGates?: boolean;
   /** `memory` forgets all stories when the process ends; `sqlite` where absent. */
@@ -264,11 +295,11 @@ export interface CompleteOptions extends Abortable {
 }
 
 /** What can be asked of a story in whatever process it runs. */
-export type Verb = "pause" | "resume" | "cancel" | "retry" | "skip";
+export type Verb = "pause" | "resume" | "cancel" | "retry" | "approve" | "skip";
 
 /** The rest of a request. */
 export interface CommandOptions {
-  /** The task; needed for `retry` and `skip`. */
+  /** The task; needed for `retry`, `approve` and `skip`. */
   task?: string;
   /** With `retry`: shown to the agent. */
   note?: string;

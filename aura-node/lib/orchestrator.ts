@@ -6,7 +6,7 @@ import { answer, settled } from "./border.js";
 import { Refused } from "./errors.js";
 import type { LogEvent } from "./events.js";
 import { Host } from "./host.js";
-import type { DoctorReport, PlanData, Report, StatusView, Story, StorySummary } from "./model.js";
+import type { DoctorReport, PlanData, Report, StatusView, Story, StoryContext, StorySummary } from "./model.js";
 import { type NativeEngine, type NativeRun, native } from "./native.js";
 import type { Abortable, CommandOptions, CompleteOptions, DecomposeOptions, GraphFormat, OpenOptions } from "./options.js";
 import type { RunOptions, StoryOptions, StoryRef, Verb } from "./options.js";
@@ -43,6 +43,15 @@ export class Orchestrator implements AsyncDisposable {
   async createStory(title: string | StoryOptions, options: StoryOptions = {}): Promise<{ readonly id: string }> {
     const told = typeof title === "string" ? { ...options, title } : title;
     return { id: await this.#call<string>("create_story", told) };
+  }
+
+  /**
+   * Looks for what the repository says about a story, and keeps it with the story for plans and prompts. Closing ends it.
+   *
+   * @throws StoryBusy when somebody runs it.
+   */
+  analyze(story: StoryRef): Promise<StoryContext> {
+    return this.#call("analyze", { story: id(story) });
   }
 
   /**

@@ -88,6 +88,11 @@ export class Run implements AsyncIterable<RunEvent> {
     return this.#ask("retry", { task, note });
   }
 
+  /** Answers a gate that asks for a person about a task's work: it counts as green on exactly that work. */
+  approve(task: string): Promise<void> {
+    return this.#ask("approve", { task });
+  }
+
   /** Goes on without a task. */
   skip(task: string): Promise<void> {
     return this.#ask("skip", { task });

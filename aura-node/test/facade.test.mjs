@@ -162,6 +162,7 @@ test("a run is steered", async (t) => {
   await run.pause();
   await assert.rejects(run.retry("a"), Refused);
   await assert.rejects(run.skip("nobody"), AuraError);
+  await assert.rejects(run.approve("nobody"), AuraError);
   go.resolve();
   assert.equal((await ended).outcome, "paused");
   await assert.rejects(run.cancel(), Refused);

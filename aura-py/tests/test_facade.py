@@ -138,6 +138,8 @@ def test_steering_a_run(repository: Path) -> None:
                 await run.retry("a", "once more")
             with pytest.raises(aura.Refused):
                 await run.skip("nobody")
+            with pytest.raises(aura.Refused):
+                await run.approve("a")
             go.set()
             report = await run.wait()
             assert report["outcome"] == "paused" and report["accepted"] == ["a"]

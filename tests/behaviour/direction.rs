@@ -25,12 +25,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("host", &["error", "text"]),
     ("git", &["error", "process"]),
     ("prompt", &["error", "model", "text"]),
+    // What the committed files say about a story.
+    ("context", &["error", "model", "text", "git"]),
     // The traits; the folder's `mod.rs` also passes on the names of its implementations.
     ("agent", &["error", "model", "prompt", "text", "agent/*"]),
     ("gate", &["error", "model", "prompt", "gate/*"]),
     ("store", &["error", "model", "store/*"]),
     ("agent/*", IMPLEMENTATION),
-    ("gate/*", IMPLEMENTATION),
+    ("gate/*", JUDGEMENT),
+    // A reviewer is an agent that is asked; it is known by its trait alone.
+    ("gate::review", REVIEW),
     ("store/*", IMPLEMENTATION),
     (
         "engine::state",
@@ -59,6 +63,16 @@ const IMPLEMENTATION: &[&str] = &[
     "error", "digest", "text", "model", "process", "program", "host", "git", "prompt",
 ];
 
+/// The same for gates, of which one reads what a task says it means to touch.
+const JUDGEMENT: &[&str] = &[
+    "error", "digest", "text", "model", "plan", "process", "program", "host", "git", "prompt",
+];
+
+/// What asks a reviewer, besides the trait of gates.
+const REVIEW: &[&str] = &[
+    "error", "digest", "text", "model", "git", "prompt", "agent", "gate",
+];
+
 /// Of `process`, the engine may name what ends the processes that a crash left, and nothing that starts any.
 const RECOVERY: [&str; 3] = ["ProcessIdentity", "reap", "reap_marker"];
 
@@ -73,6 +87,7 @@ fn part(module: &[String]) -> String {
         ["engine", "state", ..] => "engine::state".to_owned(),
         // What the trait's methods take and give, in a file of its own.
         ["agent", "signal"] => "agent".to_owned(),
+        ["gate", "review", ..] => "gate::review".to_owned(),
         [folder @ ("agent" | "gate" | "store"), _, ..] => format!("{folder}/*"),
         [first, ..] => first.to_owned(),
     }

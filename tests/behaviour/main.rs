@@ -8,6 +8,8 @@ mod attribution;
 mod budgets;
 mod ceremony;
 #[cfg(unix)]
+mod cheaters;
+#[cfg(unix)]
 mod conformance;
 mod context;
 #[cfg(target_os = "linux")]
@@ -40,6 +42,8 @@ mod repository;
 mod scripted_llm;
 #[cfg(unix)]
 mod seal;
+#[cfg(unix)]
+mod secrets;
 #[cfg(unix)]
 mod steering;
 #[cfg(unix)]

@@ -93,7 +93,9 @@ async fn every_choice_of_the_builder_is_an_option() {
         ("open", "path"),
     ];
     let texts = sources("orchestrator");
-    let names: Vec<&str> = choices.iter().map(|(method, _)| *method).collect();
+    let mut names: Vec<&str> = choices.iter().map(|(method, _)| *method).collect();
+    // Only programs in Rust bring a search of their own so far.
+    names.push("context_provider");
     assert_eq!(
         public(&texts, "impl OrchestratorBuilder {"),
         set([&names[..]])
@@ -117,7 +119,14 @@ fn every_ready_agent_and_gate_is_there() {
         presets("agent"),
         set([&["acp", "command", "host"][..], &named])
     );
-    assert_eq!(presets("gate"), set([&["command", "host"][..]]));
+    // The gates for protected paths and secrets are options of their own.
+    let guards = [
+        "protected_paths",
+        "protected_paths_and",
+        "secrets",
+        "secrets_by",
+    ];
+    assert_eq!(presets("gate"), set([&["command", "host"][..], &guards]));
     let detect = fs::read_to_string(core().join("gate/detect.rs")).expect("text");
     assert_eq!(
         public(&[detect], ""),

@@ -11,6 +11,7 @@ mod cast;
 mod command;
 mod faults;
 mod servers;
+mod wish;
 
 use aura_core::{AgentBackend, CompleteOptions, Progress, Report, RunEvent, RunOutcome, gates};
 use aura_tests::llm::Received;

@@ -138,6 +138,10 @@ fn make_repository(repo: &Path) {
     git(repo, &["init", "--quiet", "--initial-branch=main"]);
     git(repo, &["config", "user.name", "Tester"]);
     git(repo, &["config", "user.email", "tester@example.org"]);
+    // The tasks add to tests that are there, as their plan does not say.
+    let config = repo.join(".aura/agent-config.yaml");
+    std::fs::create_dir_all(repo.join(".aura")).expect("a directory");
+    std::fs::write(config, "protected: { enabled: false }\n").expect("written");
     git(repo, &["add", "."]);
     git(
         repo,

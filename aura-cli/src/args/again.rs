@@ -56,9 +56,15 @@ impl StoryRunArgs {
             gates,
             env,
             no_gates,
+            review,
+            no_review,
             trust,
         } = &self.engine;
-        let named = [("agent", agent), ("agent-command", agent_command)];
+        let named = [
+            ("agent", agent),
+            ("agent-command", agent_command),
+            ("review", review),
+        ];
         for (name, value) in named {
             value.iter().for_each(|value| option(name, value.into()));
         }
@@ -89,6 +95,7 @@ impl StoryRunArgs {
         }
         let flags = [
             ("no-gates", *no_gates),
+            ("no-review", *no_review),
             ("trust", *trust),
             ("with-dependencies", run.with_dependencies),
             ("wave", run.wave),

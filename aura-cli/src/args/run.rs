@@ -94,6 +94,13 @@ pub(crate) struct EngineFlags {
     /// Judge nothing: what agents leave behind is accepted as it is
     #[arg(long, conflicts_with = "gates")]
     pub(crate) no_gates: bool,
+    /// Let an agent judge each task's work before it is integrated [default: the one called reviewer in the configuration, else the
+    /// agent of tasks which name none]
+    #[arg(long, value_name = "AGENT", num_args = 0..=1, default_missing_value = "", conflicts_with = "no_gates")]
+    pub(crate) review: Option<String>,
+    /// No review, whatever the configuration says
+    #[arg(long, conflicts_with = "review")]
+    pub(crate) no_review: bool,
     /// Allow the commands that this repository configures, for this call
     #[arg(long)]
     pub(crate) trust: bool,

@@ -23,6 +23,8 @@ pub(crate) enum StoryCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Look for what the repository says about a story, and keep it for plans and prompts
+    Analyze(Which),
     /// Show a story with its tasks
     Show(Which),
     /// Run a story, or go on with it
@@ -45,6 +47,8 @@ pub(crate) enum StoryCommand {
         #[arg(long)]
         note: Option<String>,
     },
+    /// Let a gate that asks for a person about a task's work count as green on exactly that work
+    Approve(TaskArgs),
     /// Go on without a task
     Skip(TaskArgs),
     /// Show what happened, and where the full outputs are

@@ -56,6 +56,12 @@ pub(crate) struct Config {
     pub(crate) agents: Vec<AgentEntry>,
     /// In the order of the file; `None` where the file has no `gates`.
     pub(crate) gates: Option<Vec<GateEntry>>,
+    /// What agents may not touch undeclared.
+    pub(crate) protected: Protected,
+    /// How secrets are looked for.
+    pub(crate) secrets: Secrets,
+    /// What it says about reviews.
+    pub(crate) review: Option<Review>,
     /// Tries after the first one.
     pub(crate) retry_max: Option<u32>,
     /// Fresh starts of one task.
@@ -119,6 +125,53 @@ pub(crate) struct GateEntry {
     pub(crate) timeout: Option<Duration>,
     /// What green after red means.
     pub(crate) flaky: FlakyPolicy,
+    /// Whether it runs tests, of which there may not be fewer.
+    pub(crate) tests: bool,
+}
+
+/// What the file says about secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Secrets {
+    /// Whether they are looked for.
+    pub(crate) enabled: bool,
+    /// The program that does it, in place of the built-in rules.
+    pub(crate) command: Vec<String>,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            command: Vec::new(),
+        }
+    }
+}
+
+/// What the file says about reviews.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Review {
+    /// Whether work is reviewed.
+    pub(crate) enabled: bool,
+    /// Who does it.
+    pub(crate) agent: Option<String>,
+}
+
+/// What the file says about protected paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Protected {
+    /// Whether tasks that touch them undeclared need a person.
+    pub(crate) enabled: bool,
+    /// Paths besides those that every project has.
+    pub(crate) paths: Vec<String>,
+}
+
+impl Default for Protected {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            paths: Vec::new(),
+        }
+    }
 }
 
 impl Config {

@@ -3,16 +3,19 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use aura_core::{Error, ErrorKind, FlakyPolicy, GateSchedule, OnExhausted, Problem, Result};
+use aura_core::{Error, ErrorKind, FlakyPolicy, GateSchedule, OnExhausted, Problem, Result, gates};
 
 use super::reader::{Key, Reader, key, later};
 use super::tree::{self, Data, Node, Place};
-use super::{Config, GateEntry, agents};
+use super::{Config, GateEntry, Review, agents};
 
 const TOP: &[Key] = &[
     key("dispatch"),
     key("agents"),
     key("gates"),
+    key("protected"),
+    key("review"),
+    key("secrets"),
     key("retry"),
     key("workspace"),
     key("limits"),
@@ -56,6 +59,7 @@ const GATE: &[Key] = &[
     key("required"),
     key("timeout"),
     key("flaky"),
+    key("tests"),
 ];
 
 const SCHEDULES: &[(&str, GateSchedule)] = &[
@@ -115,7 +119,10 @@ fn top(root: &Node, config: &mut Config, reader: &mut Reader) {
                 config.patterns = reader.text(value, "`patterns`").map(Into::into);
             }
             "mcp" => agents::mcp(value, config, reader),
-            "gates" => config.gates = Some(gates(value, reader)),
+            "gates" => config.gates = Some(all_gates(value, reader)),
+            "protected" => protected(value, config, reader),
+            "review" => review(value, config, reader),
+            "secrets" => secrets(value, config, reader),
             "workspace" => {
                 for (_, value) in reader.fields(value, "`workspace`", WORKSPACE) {
                     config.workspace_root = reader.text(value, "`root`").map(Into::into);
@@ -189,7 +196,7 @@ fn limits(node: &Node, config: &mut Config, reader: &mut Reader) {
     }
 }
 
-fn gates(node: &Node, reader: &mut Reader) -> Vec<GateEntry> {
+fn all_gates(node: &Node, reader: &mut Reader) -> Vec<GateEntry> {
     let mut gates: Vec<GateEntry> = Vec::new();
     let mut seen: HashMap<String, Place> = HashMap::new();
     for item in reader.list(node, "`gates`") {
@@ -217,6 +224,7 @@ fn gate(item: &Node, reader: &mut Reader) -> Option<(GateEntry, Place)> {
         required: true,
         timeout: None,
         flaky: FlakyPolicy::default(),
+        tests: false,
     };
     for (name, value) in reader.fields(item, "a gate", GATE) {
         match name {
@@ -233,6 +241,7 @@ fn gate(item: &Node, reader: &mut Reader) -> Option<(GateEntry, Place)> {
             "at" => entry.at = schedules(value, reader),
             "required" => entry.required = reader.flag(value, "`required`").unwrap_or(true),
             "timeout" => entry.timeout = reader.seconds(value, "`timeout`"),
+            "tests" => entry.tests = reader.flag(value, "`tests`").unwrap_or(false),
             _ => entry.flaky = reader.word(value, "`flaky`", FLAKY).unwrap_or_default(),
         }
     }
@@ -272,6 +281,52 @@ fn schedules(node: &Node, reader: &mut Reader) -> Option<Vec<GateSchedule>> {
         return None;
     }
     Some(at)
+}
+
+fn protected(node: &Node, config: &mut Config, reader: &mut Reader) {
+    for (name, value) in reader.fields(node, "`protected`", &[key("enabled"), key("paths")]) {
+        if name == "enabled" {
+            config.protected.enabled = reader.flag(value, "`enabled`").unwrap_or(true);
+            continue;
+        }
+        for item in reader.list(value, "`paths`") {
+            let Some(path) = reader.text(item, "a protected path") else {
+                continue;
+            };
+            match gates::protected_paths_and([path]) {
+                Ok(_) => config.protected.paths.push(path.to_owned()),
+                Err(error) => {
+                    reader.push(item.at, Problem::error("invalid_path", error.to_string()));
+                }
+            }
+        }
+    }
+}
+
+fn secrets(node: &Node, config: &mut Config, reader: &mut Reader) {
+    for (name, value) in reader.fields(node, "`secrets`", &[key("enabled"), key("command")]) {
+        if name == "enabled" {
+            config.secrets.enabled = reader.flag(value, "`enabled`").unwrap_or(true);
+        } else {
+            let command = reader.command(value, "the command of `secrets`");
+            config.secrets.command = command.unwrap_or_default();
+        }
+    }
+}
+
+fn review(node: &Node, config: &mut Config, reader: &mut Reader) {
+    let mut review = Review {
+        enabled: true,
+        agent: None,
+    };
+    for (name, value) in reader.fields(node, "`review`", &[key("enabled"), key("agent")]) {
+        if name == "enabled" {
+            review.enabled = reader.flag(value, "`enabled`").unwrap_or(true);
+        } else {
+            review.agent = reader.text(value, "`agent`").map(ToOwned::to_owned);
+        }
+    }
+    config.review = Some(review);
 }
 
 fn retry(node: &Node, config: &mut Config, reader: &mut Reader) {

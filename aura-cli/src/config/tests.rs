@@ -96,6 +96,7 @@ workspace: { root: ../app-worktrees }
                     required: true,
                     timeout: Some(Duration::from_secs(600)),
                     flaky: FlakyPolicy::Accept,
+                    tests: false,
                 },
                 GateEntry {
                     name: "lint".into(),
@@ -105,6 +106,7 @@ workspace: { root: ../app-worktrees }
                     required: false,
                     timeout: None,
                     flaky: FlakyPolicy::Refuse,
+                    tests: false,
                 },
             ][..]
         )

@@ -2,7 +2,7 @@
 
 use aura_core::{
     AttemptOutcome, Event, EventKind, Evidence, FailureClass, GatePoint, GateVerdict, LeftOut,
-    Problem, SealOutcome, StartKind, Verb,
+    Problem, SealOutcome, StartKind, StoryContext, Verb,
 };
 
 use super::style::{Style, Tone, harmless};
@@ -33,6 +33,7 @@ fn line(event: &Event) -> Option<(Option<Tone>, String)> {
             count(plan.tasks.len(), "task"),
             count(plan.waves.len(), "wave")
         )),
+        EventKind::StoryAnalyzed { context } => plain(analyzed(context)),
         EventKind::DecomposeStarted { agent, round, .. } => {
             let again = if *round > 1 {
                 format!(", request {round}")
@@ -68,6 +69,22 @@ fn line(event: &Event) -> Option<(Option<Tone>, String)> {
         }
         _ => task_line(event).or_else(|| rest(&event.kind)),
     }
+}
+
+/// Files that are named of those that were found.
+const NAMED: usize = 5;
+
+fn analyzed(context: &StoryContext) -> String {
+    let files = context.related.iter().take(NAMED);
+    let files: Vec<&str> = files.map(|file| file.path.as_str()).collect();
+    let kinds = context.codebase.project_types.join(", ");
+    let found = match (kinds.as_str(), files.as_slice()) {
+        ("", []) => "nothing".to_owned(),
+        (kinds, []) => kinds.to_owned(),
+        ("", files) => files.join(", "),
+        (kinds, files) => format!("{kinds}; {}", files.join(", ")),
+    };
+    format!("context found: {}", harmless(&found))
 }
 
 fn task_line(event: &Event) -> Option<(Option<Tone>, String)> {
@@ -291,6 +308,7 @@ fn verb_words(verb: &Verb) -> String {
         Verb::Resume => "resume".to_owned(),
         Verb::Cancel => "cancel".to_owned(),
         Verb::Retry { task, .. } => format!("retry {}", harmless(task.as_str())),
+        Verb::Approve { task } => format!("approve {}", harmless(task.as_str())),
         Verb::Skip { task } => format!("skip {}", harmless(task.as_str())),
     }
 }
@@ -341,6 +359,12 @@ mod tests {
                 Some("a"),
                 json!({"type": "task.started", "agent": "default", "start": "previous"}),
                 Some("a: started with default, attempt 2, from what it had done"),
+            ),
+            (
+                None,
+                json!({"type": "story.analyzed", "context": {"codebase": {"project_types": ["rust"]}, "related": [
+                    {"path": "a.rs", "score": 1000, "matched": ["parse"]}, {"path": "b.rs", "score": 7, "matched": []}]}}),
+                Some("context found: rust; a.rs, b.rs"),
             ),
             (
                 None,

@@ -63,6 +63,12 @@ pub(crate) fn report(report: &Report, style: Style) -> String {
 
 /// What a person does now, where there is something to do.
 fn next_step(report: &Report) -> Option<String> {
+    if let (RunOutcome::Paused, Some(task)) = (report.outcome, report.asked.first()) {
+        return Some(format!(
+            "`aura story approve {0}`, `aura story retry {0} --note TEXT` or `aura story skip {0}`, then `aura story resume`",
+            harmless(task.as_str())
+        ));
+    }
     let first = report.failed.first().map(|task| task.id.as_str());
     match (report.outcome, first) {
         (RunOutcome::Completed, _) => None,

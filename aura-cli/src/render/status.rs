@@ -51,7 +51,8 @@ pub(crate) fn status(view: &StatusView, style: Style) -> String {
                 0 | 1 => String::new(),
                 number => format!("attempt {number}"),
             };
-            let why = match (&task.error, task.waiting_for.is_empty()) {
+            let told = task.question.as_ref().or(task.error.as_ref());
+            let why = match (told, task.waiting_for.is_empty()) {
                 (Some(error), _) => first_line(error, 100),
                 (None, false) => format!("waits for {}", harmless(&list(&task.waiting_for))),
                 (None, true) => first_line(&task.title, 60),

@@ -150,6 +150,9 @@ fn a_landing_needs_a_judge() {
         workspace_root: None,
         agents: Vec::new(),
         gates,
+        protected: Protected::default(),
+        secrets: Secrets::default(),
+        reviewer: None,
         policy: Policy::default(),
         parallel: None,
         shared: Shared::default(),
@@ -228,6 +231,9 @@ fn tasks_go_to_the_agent_that_is_there_for_their_files() {
         workspace_root: None,
         agents: agents.expect("agents"),
         gates: Gates::None,
+        protected: Protected::default(),
+        secrets: Secrets::default(),
+        reviewer: None,
         policy: Policy::default(),
         parallel: None,
         shared: Shared::default(),
@@ -270,4 +276,43 @@ fn a_preset_needs_no_definition_and_a_configured_agent_of_its_name_wins() {
     let agents = choose_agents(&flags, &quiet, Some(&config)).expect("agents");
     assert_eq!(default_of(&agents), ["mine"]);
     assert!(agents[1].when.is_empty() && !agents[0].when.is_empty());
+}
+
+#[test]
+fn who_reviews_is_named_by_the_call_the_file_or_its_name() {
+    let flags = |review: Option<&str>, no_review| EngineFlags {
+        review: review.map(ToOwned::to_owned),
+        no_review,
+        agent_command: Some("worker".to_owned()),
+        ..EngineFlags::default()
+    };
+    let plain = "agents: { other: { command: [o] } }";
+    let with_reviewer = "agents: { reviewer: { command: [r] }, other: { command: [o] } }";
+    let named = "agents: { other: { command: [o] } }\nreview: { agent: other }";
+    let off = "agents: { reviewer: { command: [r] } }\nreview: { enabled: false }";
+    let bare = "review: { enabled: true }";
+    for (text, review, no_review, expected) in [
+        (plain, None, false, None),
+        (plain, Some(""), false, Some("default")),
+        (plain, Some("other"), false, Some("other")),
+        (plain, Some("claude"), false, Some("claude")),
+        (with_reviewer, None, false, Some("reviewer")),
+        (with_reviewer, None, true, None),
+        (with_reviewer, Some("other"), false, Some("other")),
+        (named, None, false, Some("other")),
+        (off, None, false, None),
+        (off, Some(""), false, Some("reviewer")),
+        (bare, None, false, Some("default")),
+    ] {
+        let config = Config::parse(text, Path::new("agent-config.yaml")).expect("a good file");
+        let flags = flags(review, no_review);
+        let agents = choose_agents(&flags, &Environment::default(), Some(&config));
+        let agents = agents.expect("agents");
+        let found = choose_reviewer(&flags, Some(&config), &agents).expect("a reviewer");
+        let found = found.as_ref().map(|agent| agent.name.as_str());
+        assert_eq!(found, expected, "{text} {review:?} {no_review}");
+    }
+    let config = Config::parse(plain, Path::new("agent-config.yaml")).expect("a good file");
+    let unknown = choose_reviewer(&flags(Some("nobody"), false), Some(&config), &config.agents);
+    assert!(unknown.expect_err("unknown").to_string().contains("nobody"));
 }

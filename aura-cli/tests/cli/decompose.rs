@@ -81,8 +81,9 @@ fn one_line_from_a_sentence_to_the_target_branch() {
     );
     let types = types(&said);
     assert_eq!(
-        types[..6],
+        types[..7],
         [
+            "story.analyzed",
             "decompose.started",
             "decompose.finished",
             "decompose.started",

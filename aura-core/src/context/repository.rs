@@ -63,29 +63,30 @@ fn look(request: &ContextRequest, most: usize) -> Result<StoryContext> {
     let mut manifests = Vec::new();
     let mut counter = Counter::new(&query);
     let mut counted: Vec<Counted> = Vec::new();
-    let left = repo.each_file(
-        Oid::from(request.commit),
-        MOST_FILES,
-        LARGEST,
-        |path, bytes| {
-            paths.push(path.to_owned());
-            let Some(bytes) = bytes.filter(|bytes| !is_binary(bytes)) else {
-                return;
-            };
-            let content = String::from_utf8_lossy(bytes);
-            if codebase::is_manifest(path) {
-                manifests.push((path.to_owned(), content.clone().into_owned()));
-            }
-            if !query.is_empty() {
-                counted.push(counter.count(path, &content));
-            }
-        },
-    )?;
+    let commit = Oid::from(request.commit);
+    let left = repo.each_file(commit, MOST_FILES, LARGEST, |path, bytes| {
+        paths.push(path.to_owned());
+        let Some(bytes) = bytes.filter(|bytes| !is_binary(bytes)) else {
+            return;
+        };
+        let content = String::from_utf8_lossy(bytes);
+        if codebase::is_manifest(path) {
+            manifests.push((path.to_owned(), content.clone().into_owned()));
+        }
+        if !query.is_empty() {
+            counted.push(counter.count(path, &content));
+        }
+    })?;
     let mut context = StoryContext {
         codebase: codebase::describe(&paths, &manifests),
         related: rank(&query, &counted, most),
         notes: String::new(),
     };
+    for file in &mut context.related {
+        if let Some(bytes) = repo.file(commit, &file.path)? {
+            file.excerpt = counter.excerpt(&String::from_utf8_lossy(&bytes));
+        }
+    }
     if left > 0 {
         context.notes = format!("the repository has {left} more files, which were not looked at");
     }

@@ -22,9 +22,6 @@ const IN_COMMENT: f64 = 0.5;
 const LINES: usize = 6;
 const LINE_WIDTH: usize = 160;
 
-/// Lines with words of the story that are remembered of a file.
-const MOST_LINES: usize = 2_000;
-
 /// Words that begin a definition in common languages.
 const DEFINING: &[&str] = &[
     "fn",
@@ -66,8 +63,6 @@ pub(super) struct Counted {
     named: HashMap<String, f64>,
     /// By identifier.
     exact: HashMap<String, f64>,
-    /// Lines with words of the story: number, how many, text.
-    lines: Vec<(u32, usize, String)>,
     weight: f64,
 }
 
@@ -93,19 +88,17 @@ impl<'a> Counter<'a> {
             hits: HashMap::new(),
             named: HashMap::new(),
             exact: HashMap::new(),
-            lines: Vec::new(),
             weight: kind_weight(self.query, path),
         };
         counted.count_path(self.query);
-        for (number, line) in (1..).zip(content.lines()) {
-            self.count_line(&mut counted, number, line);
+        for line in content.lines() {
+            self.count_line(&mut counted, line);
         }
         counted
     }
 
-    fn count_line(&mut self, counted: &mut Counted, number: u32, line: &str) {
+    fn count_line(&mut self, counted: &mut Counted, line: &str) {
         let mut before = "";
-        let mut distinct = 0;
         let begins = line.trim_start();
         let is_comment = COMMENTS.iter().any(|begin| begins.starts_with(begin));
         let base = if is_comment { IN_COMMENT } else { 1.0 };
@@ -118,21 +111,41 @@ impl<'a> Counter<'a> {
                 let lower = identifier.to_lowercase();
                 if self.query.exact.contains_key(&lower) {
                     *counted.exact.entry(lower).or_default() += factor;
-                    distinct += 1;
                 }
             }
             for part in parts(identifier) {
                 if let Some(stem) = self.asked_for(part) {
                     let stem = stem.to_owned();
                     *counted.hits.entry(stem).or_default() += factor;
-                    distinct += 1;
                 }
             }
         }
-        if distinct > 0 && counted.lines.len() < MOST_LINES {
-            let text = text::head(line.trim(), LINE_WIDTH).to_owned();
-            counted.lines.push((number, distinct, text));
+    }
+
+    /// The lines that have most of what is asked for.
+    pub(super) fn excerpt(&mut self, content: &str) -> Vec<ExcerptLine> {
+        let mut best: Vec<(usize, u32, &str)> = Vec::new();
+        for (number, line) in (1..).zip(content.lines()) {
+            let mut words = 0;
+            for (_, identifier) in identifiers(line) {
+                let parts: Vec<&str> = parts(identifier).collect();
+                words += parts
+                    .into_iter()
+                    .filter(|part| self.asked_for(part).is_some())
+                    .count();
+            }
+            if words > 0 {
+                best.push((words, number, line));
+            }
         }
+        best.sort_by_key(|(words, number, _)| (usize::MAX - words, *number));
+        best.truncate(LINES);
+        best.sort_by_key(|(_, number, _)| *number);
+        best.into_iter()
+            .map(|(_, number, line)| {
+                ExcerptLine::new(number, text::head(line.trim(), LINE_WIDTH).to_owned())
+            })
+            .collect()
     }
 
     fn asked_for(&mut self, word: &str) -> Option<&str> {
@@ -164,16 +177,6 @@ impl Counted {
 
     fn has(&self, stem: &str) -> bool {
         self.hits.contains_key(stem) || self.named.contains_key(stem)
-    }
-
-    fn excerpt(&self) -> Vec<ExcerptLine> {
-        let mut best: Vec<&(u32, usize, String)> = self.lines.iter().collect();
-        best.sort_by_key(|(number, distinct, _)| (usize::MAX - distinct, *number));
-        best.truncate(LINES);
-        best.sort_by_key(|(number, ..)| *number);
-        best.iter()
-            .map(|(number, _, text)| ExcerptLine::new(*number, text.clone()))
-            .collect()
     }
 }
 
@@ -278,13 +281,11 @@ pub(super) fn rank(query: &Query, files: &[Counted], most: usize) -> Vec<Related
         .take(most)
         .map(|(score, file)| {
             let share = (score / top * 1000.0).round();
-            let mut related = RelatedFile::new(
+            RelatedFile::new(
                 file.path.clone(),
                 share as u32,
                 matched(query, &terms, file),
-            );
-            related.excerpt = file.excerpt();
-            related
+            )
         })
         .collect()
 }

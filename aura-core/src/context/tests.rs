@@ -1,6 +1,6 @@
+use super::codebase;
 use super::search::{Counter, rank};
 use super::words::{Query, identifiers, parts, stem};
-use super::{codebase, *};
 
 #[test]
 fn words_are_what_identifiers_are_made_of() {
@@ -81,6 +81,7 @@ fn the_file_that_defines_what_is_asked_for_comes_first() {
         ("src/other.py", "def unrelated():\n    pass\n"),
     ];
     let query = Query::of("Validate an email address", "");
+    let source = files[0].1;
     let mut counter = Counter::new(&query);
     let files = files.iter();
     let counted: Vec<_> = files
@@ -91,7 +92,8 @@ fn the_file_that_defines_what_is_asked_for_comes_first() {
     assert_eq!(paths, ["src/mail.py", "src/form.py", "tests/test_mail.py"]);
     assert_eq!(found[0].score, 1000);
     assert_eq!(found[0].matched, ["address", "email", "validate"]);
-    let lines: Vec<u32> = found[0].excerpt.iter().map(|line| line.line).collect();
+    let excerpt = counter.excerpt(source);
+    let lines: Vec<u32> = excerpt.iter().map(|line| line.line).collect();
     assert_eq!(lines, [1, 2, 3]);
     assert_eq!(rank(&Query::of("Zebra", ""), &counted, 3), []);
 }

@@ -14,14 +14,15 @@ use super::{answer, arguments, unknown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::HostQueue;
 use crate::model::{
-    CompleteOptions, DecomposeOptions, Plan, Policy, RunOptions, StoryId, StorySpec, TaskId,
-    TaskStatus, Verb,
+    CompleteOptions, DecomposeOptions, Plan, Policy, RunOptions, StoryContext, StoryId, StorySpec,
+    TaskId, TaskStatus, Verb,
 };
 use crate::orchestrator::{Orchestrator, Run, RunControl};
 
 /// The methods of [`Engine::call`].
 pub const METHODS: &[&str] = &[
     "create_story",
+    "analyze",
     "decompose",
     "stories",
     "find_story",
@@ -134,7 +135,7 @@ impl Engine {
     /// workspace_root?}`: `agents` an object of
     /// `{command, env?, env_allow?, sandbox?}`, `{preset, model?, yolo?, program?, args?, config_dir?, role?, env?, env_allow?, sandbox?}`
     /// or `{host: {version?}}` by name, `gates` a list of commands and hosts with `name` and, where wanted, `at`, `required`, `flaky`,
-    /// `timeout_ms`; `store` is `sqlite` or `memory`.
+    /// `timeout_ms`, `counts_tests`, or `{protected: {paths?}}` for [`gates::protected_paths`](crate::gates::protected_paths); `store` is `sqlite` or `memory`.
     ///
     /// `patterns` is a directory, or an object of texts by name.
     ///
@@ -160,13 +161,14 @@ impl Engine {
     /// whatever the method says.
     pub async fn call(&self, method: &str, text: &str) -> Result<String> {
         let aura = &self.0.aura;
-        if matches!(method, "create_story" | "decompose" | "command")
+        if matches!(method, "create_story" | "analyze" | "decompose" | "command")
             && self.0.runs.lock().await.is_none()
         {
             return Err(closed());
         }
         match method {
             "create_story" => answer(&self.create(arguments(method, text)?).await?),
+            "analyze" => answer(&self.analyze(self.of_story(method, text).await?).await?),
             "decompose" => answer(&self.decompose(arguments(method, text)?).await?),
             "stories" => {
                 let Nothing {} = arguments(method, text)?;
@@ -282,6 +284,15 @@ impl Engine {
         self.0.aura.create_story(spec.policy(create.policy)).await
     }
 
+    /// Closing ends it.
+    async fn analyze(&self, story: StoryId) -> Result<StoryContext> {
+        tokio::select! {
+            biased;
+            () = self.0.closing.cancelled() => Err(closed()),
+            context = self.0.aura.analyze(story) => context,
+        }
+    }
+
     /// Closing ends it, and with it the agent.
     async fn decompose(&self, start: Start<DecomposeOptions>) -> Result<Plan> {
         let story = self.find(&start.story).await?;
@@ -333,9 +344,10 @@ pub(super) fn verb(name: &str, task: Option<String>, note: Option<String>) -> Re
             task: task.into(),
             note,
         }),
+        ("approve", Some(task)) => Ok(Verb::Approve { task: task.into() }),
         ("skip", Some(task)) => Ok(Verb::Skip { task: task.into() }),
         ("pause" | "resume" | "cancel", Some(_)) => wrong("it is about the whole story".to_owned()),
-        ("retry" | "skip", None) => wrong("which task?".to_owned()),
+        ("retry" | "approve" | "skip", None) => wrong("which task?".to_owned()),
         _ => Err(unknown("verb", name, super::run::RUN_METHODS)),
     }
 }

@@ -83,6 +83,7 @@ const ONLY_PRESETS: [&str; 3] = ["program", "args", "config_dir"];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GateOptions {
+    #[serde(default)]
     name: String,
     command: Option<Vec<String>>,
     #[serde(default)]
@@ -92,10 +93,29 @@ struct GateOptions {
     #[serde(default)]
     sandbox: Vec<String>,
     host: Option<HostOptions>,
+    protected: Option<ProtectedOptions>,
+    review: Option<ReviewOptions>,
+    secrets: Option<SecretsOptions>,
     at: Option<Vec<GateSchedule>>,
     required: Option<bool>,
     flaky: Option<FlakyPolicy>,
+    counts_tests: Option<bool>,
     timeout_ms: Option<u64>,
+}
+
+/// The gate that asks about protected paths.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProtectedOptions {
+    #[serde(default)]
+    paths: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SecretsOptions {
+    /// A program that looks in place of the built-in rules.
+    external: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -106,15 +126,25 @@ struct HostOptions {
     version: String,
 }
 
+/// One of the agents as a reviewer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReviewOptions {
+    agent: String,
+    template: Option<String>,
+}
+
 /// Opens a repository whose host agents and gates find their jobs in the queue.
 pub(super) async fn open(options: OpenOptions, queue: &HostQueue) -> Result<Orchestrator> {
     let mut builder = Orchestrator::builder(options.path).detect_gates(options.detect_gates);
+    let mut agents = BTreeMap::new();
     for (name, agent) in options.agents {
         let made = agent.make(&name, queue)?;
+        agents.insert(name.clone(), Arc::clone(&made));
         builder = builder.shared_agent(name, made);
     }
     for gate in options.gates {
-        builder = builder.gate(gate.make(queue)?);
+        builder = builder.gate(gate.make(queue, &agents)?);
     }
     if matches!(options.store, StoreKind::Memory) {
         builder = builder.store(Arc::new(MemoryStore::new()));
@@ -280,10 +310,32 @@ impl From<McpOptions> for McpServers {
 }
 
 impl GateOptions {
-    fn make(self, queue: &HostQueue) -> Result<ConfiguredGate> {
+    fn make(
+        self,
+        queue: &HostQueue,
+        agents: &BTreeMap<String, Arc<dyn AgentBackend>>,
+    ) -> Result<ConfiguredGate> {
+        if let Some(protected) = &self.protected {
+            return self.make_protected(&protected.paths);
+        }
+        if let Some(secrets) = &self.secrets {
+            return self.make_secrets(secrets);
+        }
         let name = self.name;
-        let gate: Arc<dyn Gate> = match (self.command, self.host) {
-            (Some(command), None) => {
+        if name.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidInput, "a gate has no `name`"));
+        }
+        let is_review = self.review.is_some();
+        let has_program =
+            !self.env.is_empty() || !self.env_allow.is_empty() || !self.sandbox.is_empty();
+        if is_review && has_program {
+            let message =
+                format!("the gate `{name}` is a review, whose environment is its agent's");
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+        let gate: Arc<dyn Gate> = match (self.command, self.host, self.review) {
+            (None, None, Some(review)) => Arc::new(review.make(&name, agents)?),
+            (Some(command), None, None) => {
                 let gate = gates::CommandGate::new(command)
                     .env_allow(self.env_allow)
                     .sandbox(self.sandbox);
@@ -293,10 +345,13 @@ impl GateOptions {
                         .fold(gate, |gate, (name, value)| gate.env(name, value)),
                 )
             }
-            (None, Some(host)) => Arc::new(gates::HostGate::new(queue, &name, host.version)),
+            (None, Some(host), None) => Arc::new(gates::HostGate::new(queue, &name, host.version)),
             _ => return Err(one_of("gate", &name)),
         };
         let mut gate = ConfiguredGate::new(name, gate);
+        if is_review {
+            gate = gate.at([GateSchedule::AfterTask]);
+        }
         if let Some(at) = self.at {
             gate = gate.at(at);
         }
@@ -306,10 +361,78 @@ impl GateOptions {
         if let Some(flaky) = self.flaky {
             gate = gate.flaky(flaky);
         }
+        if let Some(counts) = self.counts_tests {
+            gate = gate.counts_tests(counts);
+        }
         if let Some(timeout) = self.timeout_ms {
             gate = gate.timeout(Duration::from_millis(timeout));
         }
         Ok(gate)
+    }
+}
+
+impl GateOptions {
+    /// Its name and its point are given, since it judges what one task did.
+    fn make_protected(&self, paths: &[String]) -> Result<ConfiguredGate> {
+        self.alone("protected paths", self.secrets.is_some())?;
+        gates::protected_paths_and(paths)
+    }
+
+    /// Its name and its points are given.
+    fn make_secrets(&self, secrets: &SecretsOptions) -> Result<ConfiguredGate> {
+        self.alone("secrets", self.protected.is_some())?;
+        Ok(match &secrets.external {
+            None => gates::secrets(),
+            Some(program) => gates::secrets_by(program),
+        })
+    }
+
+    /// Refuses what a gate that needs nothing else is given.
+    fn alone(&self, what: &str, has_other: bool) -> Result<()> {
+        let members = [
+            ("name", !self.name.is_empty()),
+            ("command", self.command.is_some()),
+            ("host", self.host.is_some()),
+            ("review", self.review.is_some()),
+            ("protected` or `secrets", has_other),
+            ("env", !self.env.is_empty()),
+            ("env_allow", !self.env_allow.is_empty()),
+            ("sandbox", !self.sandbox.is_empty()),
+            ("at", self.at.is_some()),
+            ("required", self.required.is_some()),
+            ("flaky", self.flaky.is_some()),
+            ("counts_tests", self.counts_tests.is_some()),
+            ("timeout_ms", self.timeout_ms.is_some()),
+        ];
+        match members.into_iter().find(|(_, is_there)| *is_there) {
+            Some((member, _)) => {
+                let message = format!("the gate for {what} takes no `{member}`");
+                Err(Error::new(ErrorKind::InvalidInput, message))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl ReviewOptions {
+    fn make(
+        self,
+        gate: &str,
+        agents: &BTreeMap<String, Arc<dyn AgentBackend>>,
+    ) -> Result<gates::ReviewGate> {
+        let Some(agent) = agents.get(&self.agent) else {
+            let message = format!(
+                "the gate `{gate}` names the agent `{}`, which is not there",
+                self.agent
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, message)
+                .with_help("name one of `agents`, which may be one that no task uses"));
+        };
+        let review = gates::ReviewGate::new(Arc::clone(agent))?;
+        match self.template {
+            Some(template) => review.template(&template),
+            None => Ok(review),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::model::Verb;
 use crate::orchestrator::{RunControl, RunEvents};
 
 /// The methods of [`RunHandle::call`].
-pub const RUN_METHODS: &[&str] = &["pause", "resume", "cancel", "retry", "skip"];
+pub const RUN_METHODS: &[&str] = &["pause", "resume", "cancel", "retry", "approve", "skip"];
 
 /// A run under way. Clones are the same run; dropping all of them does not end it.
 #[derive(Clone)]
@@ -70,7 +70,8 @@ impl RunHandle {
         answer(&self.control.wait().await?)
     }
 
-    /// Calls one of [`RUN_METHODS`], those of [`Run`](crate::Run): `retry` takes `{task, note?}`, `skip` `{task}`, the others `{}`.
+    /// Calls one of [`RUN_METHODS`], those of [`Run`](crate::Run): `retry` takes `{task, note?}`, `approve` and
+    /// `skip` `{task}`, the others `{}`.
     ///
     /// # Errors
     /// `InvalidInput` for an unknown method or arguments that it does not take; `Refused` with the reason when it is not possible in the
@@ -85,6 +86,7 @@ impl RunHandle {
             Verb::Resume => self.control.resume().await,
             Verb::Cancel => self.control.cancel().await,
             Verb::Retry { task, note } => self.control.retry(task, note).await,
+            Verb::Approve { task } => self.control.approve(task).await,
             Verb::Skip { task } => self.control.skip(task).await,
         }
     }

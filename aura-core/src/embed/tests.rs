@@ -306,6 +306,18 @@ async fn what_cannot_be_meant_is_refused_in_the_words_of_the_library() {
         ),
         (
             "command",
+            about(json!({"verb": "approve"})),
+            "invalid_input",
+            "approve: which task?",
+        ),
+        (
+            "command",
+            about(json!({"verb": "approve", "task": "nobody"})),
+            "refused",
+            "there is no task `nobody`",
+        ),
+        (
+            "command",
             about(json!({"verb": "stop"})),
             "invalid_input",
             "there is no verb `stop`",
@@ -332,6 +344,20 @@ async fn what_cannot_be_meant_is_refused_in_the_words_of_the_library() {
         .err()
         .expect("refused");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    for (gate, said) in [
+        (json!({"protected": {"paths": ["../x"]}}), "leads out"),
+        (json!({"protected": {}, "name": "x"}), "takes no `name`"),
+        (json!({"command": ["true"]}), "has no `name`"),
+    ] {
+        let options = json!({"path": directory.path(), "gates": [gate]}).to_string();
+        let error = Engine::open(&options).await.err().expect("refused");
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    let options = json!({"path": directory.path(), "gates": [
+        {"protected": {"paths": ["scripts/"]}},
+        {"name": "test", "command": ["true"], "counts_tests": true},
+    ]});
+    Engine::open(&options.to_string()).await.expect("it opens");
     assert!(engine.finish_job("7", "null").is_err());
 }
 

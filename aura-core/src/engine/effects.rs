@@ -102,7 +102,10 @@ impl Job {
                     .map(|ix| state.task(ix))
                     // The base that a task started from is judged in the gate workspace.
                     .filter(|task| task.sealed.map(|(sealed, _)| sealed) == Some(*commit))
-                    .and_then(|task| Some((task.id.clone(), task.workspace.clone()?))),
+                    .and_then(|task| {
+                        let subject = Arc::new(story_task(state, &task.id)?.clone());
+                        Some((subject, task.workspace.clone()?))
+                    }),
                 gate: gate.clone(),
                 at: *at,
                 commit: *commit,
@@ -275,7 +278,7 @@ fn prompt(state: &State, task: &Task) -> Option<PromptInput> {
         story: PromptStory {
             title: story.title.clone(),
             description: story.description.clone(),
-            enriched_context: String::new(),
+            enriched_context: state.context_text(),
         },
         task: PromptTask::from(definition),
         dependencies: dependencies.collect(),

@@ -40,8 +40,8 @@ pub(crate) struct CandidateJob {
 /// A gate to be run.
 pub(crate) struct GateJob {
     pub(crate) task: Option<Ix>,
-    /// Id and workspace of the task, when its own work is judged.
-    pub(crate) own: Option<(crate::model::TaskId, String)>,
+    /// The task and its workspace, when its own work is judged.
+    pub(crate) own: Option<(Arc<StoryTask>, String)>,
     pub(crate) gate: String,
     pub(crate) at: GatePoint,
     pub(crate) commit: CommitId,
@@ -166,6 +166,7 @@ pub(crate) async fn run_gate(site: Arc<Site>, job: GateJob, cancel: Cancellation
         commit: job.commit,
         counts: report.counts,
         output_tail: report.output_tail,
+        usage: report.usage,
         log: log.is_file().then(|| log.display().to_string()),
         duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
     }
@@ -240,7 +241,8 @@ async fn judge(
     });
     let request = GateRequest {
         story: site.places.story,
-        task: job.own.as_ref().map(|(id, _)| id.clone()),
+        task: job.own.as_ref().map(|(task, _)| task.id.clone()),
+        subject: job.own.as_ref().map(|(task, _)| Arc::clone(task)),
         at: job.at,
         commit: job.commit,
         base: job.base,

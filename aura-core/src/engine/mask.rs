@@ -106,6 +106,7 @@ mod tests {
             verdict,
             counts: None,
             output_tail: SECRET.to_owned(),
+            usage: Usage::default(),
             log: None,
             duration_ms: 1,
         }

@@ -110,6 +110,7 @@ fn report(
     let parsed = findings::parse(&output, &request.workspace, complete);
     GateReport {
         counts: parsed.counts,
+        usage: crate::model::Usage::default(),
         output_tail: text::join_tails(&stdout, &stderr, OUTPUT_LIMIT),
         verdict: judge(finished, argv, request, &output, parsed),
     }

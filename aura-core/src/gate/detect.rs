@@ -260,7 +260,7 @@ impl Project<'_> {
 
 fn gate(name: &str, argv: &[&str], why: &str) -> Detected {
     Detected {
-        gate: command(name, argv.iter().copied()),
+        gate: command(name, argv.iter().copied()).counts_tests(name == "test"),
         command: argv.iter().map(ToString::to_string).collect(),
         why: why.to_owned(),
     }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use super::{Gate, GateContext, GateReport, GateRequest};
 use crate::digest::digest;
 use crate::host::{Answer, HostQueue, JobKind, Order, members};
-use crate::model::{CommitId, Finding, GatePoint, GateVerdict, StoryId, TaskId, TestCounts};
+use crate::model::{
+    CommitId, Finding, GatePoint, GateVerdict, StoryId, StoryTask, TaskId, TestCounts,
+};
 use crate::program::{OUTPUT_LIMIT, mask, show_duration, told_end, told_line};
 use crate::prompt::Redactor;
 use crate::text;
@@ -47,6 +49,7 @@ impl HostGate {
 struct View<'a> {
     story: StoryId,
     task: Option<&'a TaskId>,
+    subject: Option<&'a StoryTask>,
     at: GatePoint,
     commit: CommitId,
     base: CommitId,
@@ -74,6 +77,7 @@ impl Gate for HostGate {
         let view = View {
             story: request.story,
             task: request.task.as_ref(),
+            subject: request.subject.as_deref(),
             at: request.at,
             commit: request.commit,
             base: request.base,
@@ -145,6 +149,7 @@ fn read(name: &str, value: Value, redactor: &Redactor) -> GateReport {
         verdict: bounded(verdict, redactor),
         counts: told.counts,
         output_tail: told_end(&told.output, OUTPUT_LIMIT, redactor),
+        usage: crate::model::Usage::default(),
     }
 }
 

@@ -6,6 +6,9 @@ mod findings;
 mod host;
 mod misuse;
 pub(crate) mod presets;
+mod protected;
+pub(crate) mod review;
+mod secrets;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -19,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::model::{
-    CommitId, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, StoryId, TaskId,
-    TestCounts,
+    CommitId, FlakyPolicy, GateDefinition, GatePoint, GateSchedule, GateVerdict, StoryId,
+    StoryTask, TaskId, TestCounts, Usage,
 };
 use crate::prompt::Redactor;
 
@@ -32,6 +35,8 @@ pub struct GateRequest {
     pub story: StoryId,
     /// The task, when one task's work is judged.
     pub task: Option<TaskId>,
+    /// That task as the plan has it, with what it declares.
+    pub subject: Option<Arc<StoryTask>>,
     /// What is judged.
     pub at: GatePoint,
     /// The commit that is checked out in `workspace`.
@@ -65,7 +70,7 @@ pub struct GateContext {
 }
 
 /// A verdict and what there is to show for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GateReport {
     /// The verdict.
     pub verdict: GateVerdict,
@@ -73,6 +78,8 @@ pub struct GateReport {
     pub counts: Option<TestCounts>,
     /// The bounded end of the output.
     pub output_tail: String,
+    /// What an agent used that the gate asked; it counts for the story and its budgets.
+    pub usage: Usage,
 }
 
 impl GateReport {
@@ -82,6 +89,11 @@ impl GateReport {
             verdict,
             counts: None,
             output_tail: String::new(),
+            usage: Usage {
+                input_tokens: 0,
+                output_tokens: 0,
+                cost_usd: 0.0,
+            },
         }
     }
 }
@@ -121,6 +133,7 @@ pub struct ConfiguredGate {
     required: bool,
     flaky: FlakyPolicy,
     timeout: Duration,
+    counts_tests: bool,
     gate: Arc<dyn Gate>,
 }
 
@@ -133,6 +146,7 @@ impl ConfiguredGate {
             required: true,
             flaky: FlakyPolicy::default(),
             timeout: Duration::from_secs(60 * 60),
+            counts_tests: false,
             gate,
         }
     }
@@ -165,6 +179,15 @@ impl ConfiguredGate {
         self
     }
 
+    /// `true`: it runs tests and says how many ([`GateReport::counts`]). On a candidate it is then red when fewer of them ran than
+    /// on the accepted head, or when it does not say any more how many, unless the candidate is one task that
+    /// [removes tests](crate::StoryTask::removes_tests).
+    #[must_use]
+    pub const fn counts_tests(mut self, yes: bool) -> Self {
+        self.counts_tests = yes;
+        self
+    }
+
     /// The part of it that is recorded with a run.
     pub fn definition(&self) -> GateDefinition {
         GateDefinition {
@@ -174,6 +197,7 @@ impl ConfiguredGate {
             required: self.required,
             flaky: self.flaky,
             timeout_ms: u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
+            counts_tests: self.counts_tests,
         }
     }
 

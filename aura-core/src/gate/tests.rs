@@ -20,6 +20,7 @@ pub(crate) fn request(workspace: &Path) -> GateRequest {
     GateRequest {
         story: StoryId::from_uuid(Uuid::nil()),
         task: None,
+        subject: None,
         at: GatePoint::Candidate,
         commit: CommitId::from_bytes([1; 20]),
         base: CommitId::from_bytes([2; 20]),

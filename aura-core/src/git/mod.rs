@@ -11,7 +11,9 @@
 //! crash. Libgit2 reads and merges in memory; the git program writes work trees, and every call of it is
 //! built in [`command`].
 
+mod added;
 mod apply;
+mod changed;
 mod checkouts;
 mod command;
 mod config;
@@ -24,6 +26,7 @@ mod markers;
 mod merge;
 pub(crate) mod names;
 mod objects;
+mod patch;
 mod places;
 mod recover;
 mod registration;
@@ -41,11 +44,14 @@ mod tests;
 
 pub(crate) use git2::Oid;
 
+pub(crate) use added::{AddedContent, AddedFile, AddedLines, added_lines, file_at};
 pub(crate) use apply::{Landing, LandingPlace};
+pub(crate) use changed::{Changed, Difference};
 pub(crate) use command::version;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use land::{LandRequest, LandResult, LandShape};
 pub(crate) use merge::{CommitText, Merged};
+pub(crate) use patch::{FilePatch, patches};
 pub(crate) use recover::InterruptedLanding;
 pub(crate) use repair::Prepared;
 pub(crate) use repo::AuraRepo;

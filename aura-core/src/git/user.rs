@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Oid, Repository, RepositoryOpenFlags};
+use git2::{ErrorCode, OdbObject, Oid, Repository, RepositoryOpenFlags};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -142,11 +142,22 @@ impl UserRepo {
                 .read_header(entry.id())
                 .is_ok_and(|(size, _)| size <= largest);
             let content = is_small.then(|| odb.read(entry.id()).ok()).flatten();
-            show(&path, content.as_ref().map(git2::OdbObject::data));
+            show(&path, content.as_ref().map(OdbObject::data));
             git2::TreeWalkResult::Ok
         });
         walked.during(format!("read the files of {commit}"))?;
         Ok(left)
+    }
+
+    /// The content of a file of a commit, where there is one.
+    pub(crate) fn file(&self, commit: Oid, path: &str) -> Result<Option<Vec<u8>>> {
+        let repo = self.open()?;
+        let tree = tree_of(&repo, commit)?;
+        let Ok(entry) = tree.get_path(Path::new(path)) else {
+            return Ok(None);
+        };
+        let blob = repo.find_blob(entry.id()).ok();
+        Ok(blob.map(|blob| blob.content().to_vec()))
     }
 
     fn locate(git: &Git, path: &Path) -> Result<Self> {
@@ -316,7 +327,7 @@ impl UserRepo {
     /// Where the tree of a commit has submodules.
     pub(crate) fn submodules(&self, commit: Oid) -> Result<Vec<String>> {
         let repo = self.open()?;
-        let tree = super::stage::tree_of(&repo, commit)?;
+        let tree = tree_of(&repo, commit)?;
         let mut paths = Vec::new();
         // Without this file no submodule could be populated anywhere.
         if tree.get_name(".gitmodules").is_none() {

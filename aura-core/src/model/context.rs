@@ -58,6 +58,47 @@ pub struct ExcerptLine {
     pub text: String,
 }
 
+/// Bytes of the text of a context.
+const TEXT_LIMIT: usize = 16 * 1024;
+
+impl StoryContext {
+    /// For prompts and people: what kind of code it is and which files the story is about. At most 16 KiB.
+    pub fn text(&self) -> String {
+        let mut lines = Vec::new();
+        let codebase = &self.codebase;
+        if !codebase.project_types.is_empty() {
+            lines.push(format!("Project: {}", codebase.project_types.join(", ")));
+        }
+        if let Some(framework) = &codebase.test_framework {
+            lines.push(format!("Tests: {framework}"));
+        }
+        if !codebase.layout.is_empty() {
+            lines.push(format!("Layout: {}", codebase.layout.join(", ")));
+        }
+        lines.extend(codebase.existing_patterns.iter().cloned());
+        if !self.related.is_empty() {
+            lines.push("Files that this may be about, the likeliest first:".to_owned());
+        }
+        for file in &self.related {
+            lines.push(format!("- {} ({})", file.path, file.matched.join(", ")));
+            let shown = file.excerpt.iter();
+            lines.extend(shown.map(|line| format!("    {}: {}", line.line, line.text)));
+        }
+        if !self.notes.is_empty() {
+            lines.push(self.notes.clone());
+        }
+        let mut text = String::new();
+        for line in lines {
+            if text.len() + line.len() > TEXT_LIMIT {
+                break;
+            }
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+}
+
 impl RelatedFile {
     pub(crate) fn new(path: String, score: u32, matched: Vec<String>) -> Self {
         Self {

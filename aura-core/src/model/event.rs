@@ -11,7 +11,7 @@ use crate::error::Problem;
 use super::{
     AgentDefinition, AttemptOutcome, Budget, CommitId, Evidence, FailureClass, GateDefinition,
     GatePoint, GateVerdict, MergeStrategy, Plan, Policy, RunId, RunOptions, RunOutcome, Spends,
-    StartKind, StoryId, TaskId, TestCounts, Usage,
+    StartKind, StoryContext, StoryId, TaskId, TestCounts, Usage,
 };
 
 /// One durable event. On the wire the fields of [`EventKind`] stand beside these, so no kind may use one of these names.
@@ -154,6 +154,12 @@ pub enum Verb {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<String>,
     },
+    /// A gate asked for a person about the work of this task: let that gate count as green on exactly that work.
+    Approve {
+        /// The task.
+        #[serde(rename = "id")]
+        task: TaskId,
+    },
     /// Go on without a task; its dependants no longer wait for it.
     Skip {
         /// The task.
@@ -190,6 +196,9 @@ pub enum EventKind {
         #[serde(default)]
         fingerprint: String,
     },
+    /// What the repository says about the story.
+    #[serde(rename = "story.analyzed")]
+    StoryAnalyzed { context: Arc<StoryContext> },
     /// The story has a plan.
     #[serde(rename = "plan.accepted")]
     PlanAccepted { plan: Arc<Plan> },
@@ -338,6 +347,9 @@ pub enum EventKind {
         /// The bounded end of its output.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         output_tail: String,
+        /// What an agent used that the gate asked.
+        #[serde(default, skip_serializing_if = "Usage::is_zero")]
+        usage: Usage,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log: Option<String>,
         duration_ms: u64,

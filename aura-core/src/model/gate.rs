@@ -56,6 +56,9 @@ pub struct GateDefinition {
     pub flaky: FlakyPolicy,
     /// Longest time of one run, in milliseconds; past it the verdict is `Failed`.
     pub timeout_ms: u64,
+    /// `true`: it runs tests, and is red on a candidate on which fewer of them run than on the accepted head.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counts_tests: bool,
 }
 
 impl GateDefinition {
@@ -90,6 +93,13 @@ pub struct TestCounts {
     pub failed: u64,
     /// Those that were not run.
     pub skipped: u64,
+}
+
+impl TestCounts {
+    /// Those that were run, whatever came of it.
+    pub const fn ran(&self) -> u64 {
+        self.passed.saturating_add(self.failed)
+    }
 }
 
 /// What a gate says about a tree.

@@ -46,7 +46,11 @@ impl TaskStatus {
             Pending => matches!(next, Queued | Failed | Blocked | Skipped | Cancelled),
             Queued => matches!(next, Running | Pending | Failed | Skipped | Cancelled),
             Running => matches!(next, InReview | Pending | Queued | Failed | Cancelled),
-            InReview => matches!(next, Completed | Pending | Queued | Failed | Cancelled),
+            // What a gate asks a person about, or cannot judge, may be skipped.
+            InReview => matches!(
+                next,
+                Completed | Pending | Queued | Failed | Skipped | Cancelled
+            ),
             Failed | Blocked => matches!(next, Pending | Skipped | Cancelled | Blocked),
             // Work that was sealed before a cancel is not done again.
             Cancelled => matches!(next, Pending | InReview | Skipped | Cancelled | Blocked),

@@ -47,6 +47,9 @@ pub struct StoryTask {
     /// `true`: an attempt that changes nothing counts as done.
     #[serde(default, skip_serializing_if = "is_false")]
     pub no_change_ok: bool,
+    /// `true`: its work may leave fewer tests than there were.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub removes_tests: bool,
     /// A named pattern whose text is put into the prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
@@ -113,6 +116,7 @@ impl StoryTask {
             wave: 0,
             parallel_safe: true,
             no_change_ok: false,
+            removes_tests: false,
             pattern: None,
             complexity: None,
             prompt_hints: Vec::new(),

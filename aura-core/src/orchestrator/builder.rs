@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Orchestrator;
 use crate::agent::AgentBackend;
+use crate::context::{ContextProvider, RepositoryContext};
 use crate::engine::{Workshop, blocking};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::ConfiguredGate;
@@ -23,6 +24,7 @@ pub struct OrchestratorBuilder {
     store: Option<Arc<dyn StoryStore>>,
     prompts: Option<Prompts>,
     patterns: Option<Patterns>,
+    context: Arc<dyn ContextProvider>,
     root: Option<PathBuf>,
 }
 
@@ -36,6 +38,7 @@ impl OrchestratorBuilder {
             store: None,
             prompts: None,
             patterns: None,
+            context: Arc::new(RepositoryContext::new()),
             root: None,
         }
     }
@@ -93,6 +96,13 @@ impl OrchestratorBuilder {
     #[must_use]
     pub fn patterns(mut self, patterns: Patterns) -> Self {
         self.patterns = Some(patterns);
+        self
+    }
+
+    /// Finds out what the repository says about a story in this way, instead of searching it with a [`RepositoryContext`].
+    #[must_use]
+    pub fn context_provider(mut self, provider: Arc<dyn ContextProvider>) -> Self {
+        self.context = provider;
         self
     }
 
@@ -167,6 +177,7 @@ impl OrchestratorBuilder {
                 root,
             }),
             store,
+            context: self.context,
         })
     }
 }

@@ -17,11 +17,11 @@ use crate::engine::state::{State, StoryFacts};
 use crate::engine::{DECOMPOSE, Question, StoryPlaces, Study, told};
 use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::model::{
-    DecomposeOptions, Event, EventKind, FailureClass, Patterns, Plan, Remedy, StoryId, StoryStatus,
-    TaskId, Usage,
+    DecomposeOptions, Event, EventKind, FailureClass, Patterns, Plan, Remedy, StoryContext,
+    StoryId, StoryStatus, TaskId, Usage,
 };
 use crate::plan::Rules;
-use crate::prompt::{DecomposePrompt, PromptPattern, PromptRound, PromptStory};
+use crate::prompt::{DecomposePrompt, PromptCodebase, PromptPattern, PromptRound, PromptStory};
 use crate::store::Lease;
 use crate::text;
 
@@ -130,6 +130,14 @@ impl Orchestrator {
     }
 }
 
+fn codebase(context: &StoryContext) -> PromptCodebase {
+    PromptCodebase {
+        project_type: context.codebase.project_types.join(", "),
+        test_framework: context.codebase.test_framework.clone().unwrap_or_default(),
+        existing_patterns: context.codebase.existing_patterns.clone(),
+    }
+}
+
 /// Refuses a story whose tasks somebody may have begun to work on.
 fn check_story(state: &State, events: &[Event]) -> Result<()> {
     let began = |event: &Event| {
@@ -174,6 +182,12 @@ enum Answer {
 
 impl Decomposition {
     async fn run(mut self) -> Result<Plan> {
+        if self.state.context.is_none() {
+            let context = self.aura.look(&self.facts).await?;
+            let context = Arc::new(context);
+            self.append(vec![EventKind::StoryAnalyzed { context }])
+                .await?;
+        }
         if let Some(marker) = self.state.decomposing.take() {
             crate::process::reap_marker(&marker, self.grace()).await?;
         }
@@ -218,19 +232,7 @@ impl Decomposition {
             let answer = self.judge(result);
             let event = ended(number, began, (&answer, usage), kept.as_deref());
             match answer {
-                Answer::Plan(mut plan) => {
-                    if let Some(adjust) = self.hooks.adjust.take()
-                        && let Err(error) = adjust(&mut plan)
-                    {
-                        self.append(vec![event]).await?;
-                        return Err(error);
-                    }
-                    let accepted = EventKind::PlanAccepted {
-                        plan: Arc::new((*plan).clone()),
-                    };
-                    self.append(vec![event, accepted]).await?;
-                    return Ok(*plan);
-                }
+                Answer::Plan(plan) => return self.accept(event, *plan).await,
                 Answer::None(failure) => {
                     self.append(vec![event]).await?;
                     if number == ROUNDS || !passes(failure.class) {
@@ -256,6 +258,21 @@ impl Decomposition {
             study.renew(self.deadline(), &self.cancel).await?;
         }
         Err(Error::new(ErrorKind::Internal, "no round was the last"))
+    }
+
+    /// Gives the story the plan, as the caller's hook leaves it.
+    async fn accept(&mut self, event: EventKind, mut plan: Plan) -> Result<Plan> {
+        if let Some(adjust) = self.hooks.adjust.take()
+            && let Err(error) = adjust(&mut plan)
+        {
+            self.append(vec![event]).await?;
+            return Err(error);
+        }
+        let accepted = EventKind::PlanAccepted {
+            plan: Arc::new(plan.clone()),
+        };
+        self.append(vec![event, accepted]).await?;
+        Ok(plan)
     }
 
     /// Asks once. The answer is kept in a file before anybody judges it.
@@ -339,8 +356,14 @@ impl Decomposition {
             story: PromptStory {
                 title: self.facts.title.clone(),
                 description: self.facts.description.clone(),
-                enriched_context: String::new(),
+                enriched_context: self.state.context_text(),
             },
+            codebase_info: self
+                .state
+                .context
+                .as_deref()
+                .map(codebase)
+                .unwrap_or_default(),
             patterns: patterns
                 .map(|(name, summary)| PromptPattern {
                     name: name.to_owned(),

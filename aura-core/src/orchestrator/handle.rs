@@ -147,6 +147,16 @@ impl Run {
         self.control.retry(task, note).await
     }
 
+    /// Answers a gate that asked for a person about a task's own work: it counts as green on exactly that work, and the review goes on
+    /// with the next gate. The other answers are [`retry`](Self::retry) and [`skip`](Self::skip).
+    /// Cancel safe: once sent, the request is answered.
+    ///
+    /// # Errors
+    /// `Refused` when no gate asks about the task, when there is none of this name, and when the run has ended.
+    pub async fn approve(&self, task: impl Into<TaskId>) -> Result<()> {
+        self.control.approve(task).await
+    }
+
     /// Goes on without a task.
     /// Cancel safe: once sent, the request is answered.
     ///
@@ -288,6 +298,12 @@ impl RunControl {
     pub async fn retry(&self, task: impl Into<TaskId>, note: Option<String>) -> Result<()> {
         let task = task.into();
         self.request(Verb::Retry { task, note }).await
+    }
+
+    /// As [`Run::approve`].
+    pub async fn approve(&self, task: impl Into<TaskId>) -> Result<()> {
+        let task = task.into();
+        self.request(Verb::Approve { task }).await
     }
 
     /// As [`Run::skip`].

@@ -1,5 +1,6 @@
 //! The facade: opens a repository, creates stories, runs and completes them.
 
+mod analyze;
 mod builder;
 mod ceremony;
 mod commands;
@@ -18,6 +19,7 @@ pub use decompose::DecomposeHooks;
 pub use doctor::{DoctorCheck, DoctorReport};
 pub use handle::{Run, RunControl, RunEvent, RunEvents};
 
+use crate::context::ContextProvider;
 use crate::engine::Workshop;
 use crate::engine::state::State;
 use crate::error::{Error, ErrorKind, Result};
@@ -57,6 +59,7 @@ const PAGE: usize = 1_024;
 pub struct Orchestrator {
     shop: Arc<Workshop>,
     store: Arc<dyn StoryStore>,
+    context: Arc<dyn ContextProvider>,
 }
 
 impl Orchestrator {

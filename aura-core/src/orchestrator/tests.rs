@@ -7,6 +7,7 @@ mod leftovers;
 mod limits;
 mod policy;
 mod refused;
+mod reviewed;
 mod taken_up;
 mod unsealed;
 

@@ -20,4 +20,5 @@ mod tests;
 pub(crate) use build::refusal;
 pub(crate) use draft::{Draft, DraftTask, Place, Problems, StatedWave};
 pub(crate) use rules::{Rules, check_patterns};
+pub(crate) use scope::{covers, refuse_entry};
 pub(crate) use suggest::{closest, shown};

@@ -103,6 +103,21 @@ impl Entry {
     }
 }
 
+/// Whether an entry of `files` means this file, which exists: nothing is in doubt. An entry that is no path means none.
+pub(crate) fn covers(entry: &str, file: &str) -> bool {
+    let Ok(normal) = normalise(entry) else {
+        return false;
+    };
+    match Entry::parse(&normal) {
+        Some(Entry::Path(path)) => {
+            let parts: Vec<&str> = file.split('/').collect();
+            path.parts.len() <= parts.len() && path.parts.iter().zip(parts).all(|(a, b)| a == b)
+        }
+        Some(Entry::Glob(glob)) => glob.glob.compile_matcher().is_match(file),
+        None => false,
+    }
+}
+
 impl GlobEntry {
     /// The components in front of the first one with a wildcard; the last component is never part.
     fn base(&self) -> &[String] {
@@ -212,6 +227,11 @@ pub(super) fn normalise(raw: &str) -> Result<String, Box<Problem>> {
         Problem::error("invalid_glob", text)
     })?;
     Ok(normal)
+}
+
+/// What is wrong with an entry; `None` where nothing is.
+pub(crate) fn refuse_entry(entry: &str) -> Option<Problem> {
+    normalise(entry).err().map(|problem| *problem)
 }
 
 fn refuse_foreign(raw: &str, text: &str) -> Result<(), Box<Problem>> {

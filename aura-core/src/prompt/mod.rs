@@ -9,6 +9,7 @@ mod decompose;
 mod evidence;
 mod input;
 mod redact;
+mod review;
 mod secrets;
 mod stream;
 mod template;
@@ -19,6 +20,7 @@ pub use decompose::{DecomposePrompt, PromptCodebase, PromptPattern, PromptRound}
 pub use evidence::{digest, normalise};
 pub use input::{PromptAttempt, PromptDependency, PromptInput, PromptStory, PromptTask};
 pub use redact::Redactor;
+pub(crate) use review::{ReviewInput, ReviewPrompt};
 pub(crate) use secrets::is_secret_name;
 pub use stream::RedactStream;
 pub use template::Prompts;

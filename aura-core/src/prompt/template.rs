@@ -147,7 +147,7 @@ fn refused(
         .with_source(cause)
 }
 
-fn explain(reason: &RenderErrorReason) -> String {
+pub(super) fn explain(reason: &RenderErrorReason) -> String {
     match reason {
         RenderErrorReason::MissingVariable(Some(name)) => {
             format!("the template names `{name}`, which is not there")
@@ -256,7 +256,7 @@ fn some_of<T>(
 }
 
 /// `{{fence value}}`: a text, or a list with one line each, as data.
-fn fence_helper(
+pub(super) fn fence_helper(
     helper: &Helper<'_>,
     _: &Handlebars<'_>,
     _: &Context,

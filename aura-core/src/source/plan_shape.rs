@@ -7,7 +7,7 @@ use crate::plan::{Draft, DraftTask, Place, Problems, StatedWave, closest, shown}
 use super::node::{Data, Field, Node, to_map};
 
 /// The keys of a task, each with the spellings that are read, in snake case.
-const TASK_KEYS: [(&str, &[&str]); 14] = [
+const TASK_KEYS: [(&str, &[&str]); 15] = [
     ("id", &["id"]),
     ("title", &["title", "name"]),
     ("description", &["description"]),
@@ -16,6 +16,7 @@ const TASK_KEYS: [(&str, &[&str]); 14] = [
     ("wave", &["wave"]),
     ("parallel_safe", &["parallel_safe"]),
     ("no_change_ok", &["no_change_ok"]),
+    ("removes_tests", &["removes_tests"]),
     ("pattern", &["pattern"]),
     ("complexity", &["complexity", "estimated_complexity"]),
     ("prompt_hints", &["prompt_hints"]),
@@ -228,6 +229,7 @@ impl Reader {
             "agent" => task.agent = Some(self.text(what, value)?),
             "parallel_safe" => task.parallel_safe = self.flag(what, value)?,
             "no_change_ok" => task.no_change_ok = self.flag(what, value)?,
+            "removes_tests" => task.removes_tests = self.flag(what, value)?,
             "complexity" => task.complexity = Some(self.complexity(what, value)?),
             "prompt_hints" => task.prompt_hints = self.one_or_more(what, value)?,
             "acceptance_criteria" => task.acceptance_criteria = self.one_or_more(what, value)?,

@@ -52,6 +52,9 @@ struct TaskFile<'a> {
     /// `true`: an attempt that changes nothing counts as done. Default `false`.
     #[serde(skip_serializing_if = "Option::is_none")]
     no_change_ok: Option<bool>,
+    /// `true`: its work may leave fewer tests than there were. Default `false`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removes_tests: Option<bool>,
     /// A named pattern whose text is put into the prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pattern: Option<&'a str>,
@@ -117,6 +120,7 @@ impl<'a> From<&'a StoryTask> for TaskFile<'a> {
             depends_on: (!ids.is_empty()).then_some(ids),
             parallel_safe: (!task.parallel_safe).then_some(false),
             no_change_ok: task.no_change_ok.then_some(true),
+            removes_tests: task.removes_tests.then_some(true),
             pattern: task.pattern.as_deref(),
             complexity: task.complexity,
             prompt_hints: some_items(&task.prompt_hints),

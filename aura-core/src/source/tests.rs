@@ -348,7 +348,7 @@ fn the_published_schema_is_current() {
 fn the_reader_knows_every_key_of_the_schema() {
     let schema = super::plan_schema();
     let value = |key: &str| match key {
-        "parallel_safe" | "no_change_ok" => json!(true),
+        "parallel_safe" | "no_change_ok" | "removes_tests" => json!(true),
         "complexity" => json!("small"),
         "metadata" => json!({}),
         "files" | "depends_on" | "prompt_hints" | "acceptance_criteria" => json!([]),
@@ -416,15 +416,15 @@ fn story_task() -> impl Strategy<Value = StoryTask> {
             prop::option::of(text()),
             prop::option::of(text()),
         ),
-        (texts(), texts(), any::<bool>(), any::<bool>()),
+        (texts(), texts(), any::<[bool; 3]>()),
         prop::collection::vec((text(), value()), 0..3),
     )
         .prop_map(
-            |((title, description, pattern, agent), (hints, criteria, safe, same), data)| {
+            |((title, description, pattern, agent), (hints, criteria, flags), data)| {
                 let mut task = StoryTask::new("x", format!("T {title}")).description(description);
                 (task.pattern, task.agent) = (pattern, agent);
                 (task.prompt_hints, task.acceptance_criteria) = (hints, criteria);
-                (task.parallel_safe, task.no_change_ok) = (safe, same);
+                [task.parallel_safe, task.no_change_ok, task.removes_tests] = flags;
                 task.metadata = data.into_iter().collect();
                 task
             },

@@ -251,6 +251,7 @@ impl Log {
             verdict,
             counts: None,
             output_tail: String::new(),
+            usage: Usage::default(),
             log: None,
             duration_ms: seconds * 1_000,
         };

@@ -30,6 +30,9 @@ pub struct Report {
     pub blocked: Vec<TaskId>,
     /// Tasks that a person decided to go without.
     pub skipped: Vec<TaskId>,
+    /// Tasks about which a gate asks a person: approve, retry or skip. They are unfinished, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<TaskId>,
     /// All others: not started, interrupted, cancelled.
     pub unfinished: Vec<TaskId>,
     /// Where the target stands after a landing, else the accepted head.
@@ -125,6 +128,12 @@ impl Report {
             failed: failed(state),
             blocked: ids(&|status| status == TaskStatus::Blocked),
             skipped: ids(&|status| status == TaskStatus::Skipped),
+            asked: state
+                .tasks
+                .iter()
+                .filter(|task| task.question.is_some())
+                .map(|task| task.id.clone())
+                .collect(),
             unfinished: ids(&is_unfinished),
             commit: state
                 .landed
@@ -183,8 +192,13 @@ fn checks(state: &State, history: &History) -> Vec<CompletionCheck> {
         checks.push(CompletionCheck::new(&gate.name, check, detail));
     }
     if !checks.iter().any(|check| check.name == SECRETS) {
-        let why = "no gate looks for secrets";
-        checks.push(CompletionCheck::new(SECRETS, CheckState::Skipped, why));
+        let looked = state.gate(SECRETS).is_some_and(|gate| gate.required);
+        let (found, detail) = if looked {
+            (CheckState::Passed, "in the work of each task")
+        } else {
+            (CheckState::Skipped, "no gate looks for secrets")
+        };
+        checks.push(CompletionCheck::new(SECRETS, found, detail));
     }
     checks
 }

@@ -76,6 +76,9 @@ pub struct TaskLine {
     /// Why the last try was not accepted; gone once the task is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What a gate wants a person to decide about it; the answers are approve, retry and skip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
     /// The accepted commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<CommitId>,
@@ -261,6 +264,7 @@ fn task_line(state: &State, history: &History, ix: Ix, now: Timestamp) -> TaskLi
         waiting_for,
         class,
         error,
+        question: task.question.as_ref().map(|asked| asked.to_string()),
         commit: task.commit,
     }
 }

@@ -24,6 +24,7 @@ from aura.types import (
     RunOptions,
     RunOutcome,
     StartKind,
+    StoryContext,
     TestCounts,
     Usage,
     VerbWord,
@@ -90,6 +91,11 @@ class StoryCreated(_Event):
     worktree: NotRequired[str]
     policy: Policy
     fingerprint: str
+
+
+class StoryAnalyzed(_Event):
+    type: Literal["story.analyzed"]
+    context: StoryContext
 
 
 class DecomposeStarted(_Event):
@@ -244,6 +250,7 @@ class GateFinished(_Event):
     runs: NotRequired[int]
     counts: NotRequired[TestCounts]
     output_tail: NotRequired[str]
+    usage: NotRequired[Usage]
     log: NotRequired[str]
     duration_ms: int
 
@@ -520,6 +527,7 @@ class GateOutput(TypedDict):
 #: A durable event that a run tells. None is lost and none comes twice.
 PublicEvent = Union[
     StoryCreated,
+    StoryAnalyzed,
     DecomposeStarted,
     DecomposeFinished,
     PlanAccepted,

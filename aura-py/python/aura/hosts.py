@@ -75,6 +75,8 @@ class GateRequest(_Request):
         request = job["request"]
         #: The task, when one task's work is judged.
         self.task: str | None = request["task"]
+        #: That task as the plan has it, with what it declares.
+        self.subject: StoryTask | None = request["subject"]
         #: What is judged.
         self.at: GatePoint = request["at"]
         #: The commit that is checked out in `workspace`.
@@ -98,7 +100,7 @@ class Agent(Protocol):
 
 
 class Gate(Protocol):
-    """A gate of one's own, with any of the attributes `version`, `at`, `required`, `flaky` and `timeout` (in seconds)."""
+    """A gate of one's own, with any of the attributes `version`, `at`, `required`, `flaky`, `timeout` (in seconds), `counts_tests`."""
 
     @property
     def name(self) -> str:
@@ -129,6 +131,7 @@ class FunctionGate:
         self.required: bool | None = options["required"]
         self.flaky: FlakyPolicy | None = options["flaky"]
         self.timeout: float | None = options["timeout"]
+        self.counts_tests: bool | None = options["counts_tests"]
 
 
 @overload
@@ -157,6 +160,7 @@ def gate(
     required: bool | None = None,
     flaky: FlakyPolicy | None = None,
     timeout: float | None = None,
+    counts_tests: bool | None = None,
 ) -> Callable[[GateFunction], FunctionGate]: ...
 def gate(
     function: GateFunction | None = None,
@@ -168,13 +172,15 @@ def gate(
     required: bool | None = None,
     flaky: FlakyPolicy | None = None,
     timeout: float | None = None,
+    counts_tests: bool | None = None,
 ) -> FunctionGate | Callable[[GateFunction], FunctionGate]:
     """Makes a gate of a function, called like it unless a name is given; `timeout` is in seconds."""
 
     def make(function: GateFunction) -> FunctionGate:
         called = name or str(getattr(function, "__name__", type(function).__name__))
         return FunctionGate(
-            function, called, version=version, at=at, required=required, flaky=flaky, timeout=timeout
+            function, called, version=version, at=at, required=required, flaky=flaky, timeout=timeout,
+            counts_tests=counts_tests,
         )
 
     return make if function is None else make(function)

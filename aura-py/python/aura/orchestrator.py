@@ -33,6 +33,7 @@ from aura.types import (
     StatusView,
     StoreKind,
     Story,
+    StoryContext,
     StorySummary,
     VerbWord,
 )
@@ -94,7 +95,7 @@ class Orchestrator:
             return gate.options
         _check("a gate", gate)
         self._host.gates[gate.name] = gate
-        said = [getattr(gate, name, None) for name in ("at", "required", "flaky", "timeout")]
+        said = [getattr(gate, name, None) for name in ("at", "required", "flaky", "timeout", "counts_tests")]
         host = given(version=getattr(gate, "version", None))
         return {"name": gate.name, "host": host, **rules(*said)}
 
@@ -145,6 +146,15 @@ class Orchestrator:
             "create_story", title=title, description=description, plan=data, target=target, policy=policy
         )
         return StoryHandle(engine, id)
+
+    async def analyze(self, story: StoryName) -> StoryContext:
+        """Looks for what the repository says about a story, and keeps it with the story for plans and prompts.
+
+        Raises `StoryBusy` when somebody runs it. Closing the orchestrator ends it.
+        """
+        self._native()
+        self._stay()
+        return cast("StoryContext", await self._call("analyze", story=str(story)))
 
     async def decompose(
         self,

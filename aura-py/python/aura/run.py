@@ -77,6 +77,10 @@ class Run:
         """Gives a failed task a fresh budget, with a note to the agent."""
         await self._call("retry", task=task, note=note)
 
+    async def approve(self, task: str) -> None:
+        """Answers a gate that asks for a person about a task's work: it counts as green on exactly that work."""
+        await self._call("approve", task=task)
+
     async def skip(self, task: str) -> None:
         """Goes on without a task."""
         await self._call("skip", task=task)

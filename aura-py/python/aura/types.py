@@ -59,7 +59,7 @@ FlakyPolicy = Literal["accept", "refuse"]
 VerdictWord = Literal["passed", "failed", "broken", "flaky", "cancelled", "needs_human"]
 GraphFormat = Literal["mermaid", "dot", "svg"]
 StoreKind = Literal["sqlite", "memory"]
-VerbWord = Literal["pause", "resume", "cancel", "retry", "skip"]
+VerbWord = Literal["pause", "resume", "cancel", "retry", "approve", "skip"]
 
 # Keys that are words of Python need the other way to write a type.
 WithClass = TypedDict("WithClass", {"class": FailureClass})
@@ -125,6 +125,7 @@ class PlanTask(TypedDict):
     depends_on: NotRequired[list[str]]
     parallel_safe: NotRequired[bool]
     no_change_ok: NotRequired[bool]
+    removes_tests: NotRequired[bool]
     pattern: NotRequired[str]
     complexity: NotRequired[Complexity]
     prompt_hints: NotRequired[list[str]]
@@ -144,6 +145,7 @@ class StoryTask(TypedDict):
     wave: int
     parallel_safe: NotRequired[bool]
     no_change_ok: NotRequired[bool]
+    removes_tests: NotRequired[bool]
     pattern: NotRequired[str]
     complexity: NotRequired[Complexity]
     prompt_hints: NotRequired[list[str]]
@@ -291,6 +293,7 @@ class GateDefinition(TypedDict):
     required: bool
     flaky: FlakyPolicy
     timeout_ms: int
+    counts_tests: NotRequired[bool]
 
 
 class StorySummary(TypedDict):
@@ -337,6 +340,7 @@ class TaskLine(MaybeClass):
     duration_ms: int | None
     waiting_for: list[str]
     error: NotRequired[str]
+    question: NotRequired[str]
     commit: NotRequired[str]
 
 
@@ -400,6 +404,39 @@ class Salvaged(TypedDict):
     commit: str
 
 
+class CodebaseInfo(TypedDict):
+    """What kind of code a repository holds."""
+
+    project_types: list[str]
+    test_framework: NotRequired[str]
+    layout: list[str]
+    existing_patterns: list[str]
+
+
+class ExcerptLine(TypedDict):
+    """A line of a file, counted from 1."""
+
+    line: int
+    text: str
+
+
+class RelatedFile(TypedDict):
+    """A file that a story seems to be about; 1000 is the score of the likeliest."""
+
+    path: str
+    score: int
+    matched: list[str]
+    excerpt: NotRequired[list[ExcerptLine]]
+
+
+class StoryContext(TypedDict):
+    """What the repository says about a story."""
+
+    codebase: CodebaseInfo
+    related: list[RelatedFile]
+    notes: NotRequired[str]
+
+
 class CompletionCheck(TypedDict):
     """What was looked at before a story was completed."""
 
@@ -418,6 +455,7 @@ class Report(TypedDict):
     failed: list[FailedTask]
     blocked: list[str]
     skipped: list[str]
+    asked: NotRequired[list[str]]
     unfinished: list[str]
     commit: str
     previous: NotRequired[str]

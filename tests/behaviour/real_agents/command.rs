@@ -12,7 +12,7 @@ const SERVER: &str = env!("CARGO_BIN_EXE_mcp-server");
 
 /// The command as it is called by a user who has all three agents, with the model in a scenario for each of them: Copilot, Claude
 /// and Codex.
-fn aura(cast: &Cast, scenarios: [&str; 3], words: &[&str]) -> Output {
+pub(super) fn aura(cast: &Cast, scenarios: [&str; 3], words: &[&str]) -> Output {
     let home = cast.home().join("user");
     let [copilot, claude, codex] = scenarios.map(|scenario| cast.model.url(scenario));
     let settings = format!(
@@ -73,7 +73,7 @@ fn asked(cast: &Cast, protocol: &str) -> Vec<Received> {
 }
 
 /// All three are there, or the test is left out.
-fn cast() -> Option<Cast> {
+pub(super) fn cast() -> Option<Cast> {
     let others = Cast::new(Kind::Claude).and(Cast::new(Kind::Codex));
     others.and(Cast::new(Kind::Copilot))
 }

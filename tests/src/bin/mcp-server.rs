@@ -60,5 +60,6 @@ fn note(tool: &str) -> io::Result<()> {
         return Ok(());
     };
     let mut log = OpenOptions::new().create(true).append(true).open(path)?;
-    writeln!(log, "{tool}")
+    // At once: other servers write there, too.
+    log.write_all(format!("{tool}\n").as_bytes())
 }

@@ -26,6 +26,7 @@ mod gemini;
 mod http;
 mod plan;
 mod protocol;
+mod questions;
 mod responses;
 mod scenario;
 mod server;

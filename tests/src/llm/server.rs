@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::http::{self, Refusal, Request};
-use super::plan;
 use super::protocol::{Answer, Conversation, Protocol};
 use super::scenario::{Fault, Scenario};
+use super::{plan, questions};
 
 /// How long somebody may take to say what they want.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -348,8 +348,11 @@ impl Exchange<'_> {
 
     fn answer(&self) -> Answer {
         let conversation = &self.conversation;
-        let call = plan::call(&self.scenario, conversation);
-        let text = if let Some(schema) = &conversation.answer_schema {
+        let asked = questions::answer(&conversation.prompts);
+        let call = plan::call(&self.scenario, conversation).filter(|_| asked.is_none());
+        let text = if let Some(answer) = asked {
+            answer
+        } else if let Some(schema) = &conversation.answer_schema {
             plan::filled(schema, serde_json::Map::new()).to_string()
         } else if call.is_some() {
             "I will do it now.".to_owned()

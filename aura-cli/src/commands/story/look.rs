@@ -8,7 +8,7 @@ use crate::commands::plan;
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::output;
-use crate::render::style::Style;
+use crate::render::style::{Style, harmless};
 use crate::render::{self, PlanView, describe};
 
 pub(super) async fn list(environment: &Environment, place: &Place, json: bool) -> Result<Exit> {
@@ -17,6 +17,19 @@ pub(super) async fn list(environment: &Environment, place: &Place, json: bool) -
         output::json(&stories)?;
     } else {
         output::line(render::stories(&stories))?;
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) async fn analyze(environment: &Environment, which: &Which) -> Result<Exit> {
+    let (aura, id) = find(environment, which).await?;
+    let context = aura.analyze(id).await?;
+    if which.json {
+        output::json(&context)?;
+    } else {
+        let text = context.text();
+        let lines: Vec<String> = text.lines().map(harmless).collect();
+        output::line(lines.join("\n"))?;
     }
     Ok(Exit::Done)
 }

@@ -28,6 +28,7 @@ pub(super) async fn story(
         StoryCommand::Create(args) => create::create(environment, &args).await,
         StoryCommand::Decompose(args) => decompose::decompose(environment, &args).await,
         StoryCommand::List { place, json } => look::list(environment, &place, json).await,
+        StoryCommand::Analyze(which) => look::analyze(environment, &which).await,
         StoryCommand::Show(which) => look::show(environment, &which).await,
         StoryCommand::Run(args) => run::run(environment, program, &args).await,
         StoryCommand::Resume(args) => run::resume(environment, program, &args.run).await,
@@ -42,6 +43,10 @@ pub(super) async fn story(
         StoryCommand::Retry { task, note } => {
             let id = task.task.as_str().into();
             steer::steer(environment, &task.which, Verb::Retry { task: id, note }).await
+        }
+        StoryCommand::Approve(task) => {
+            let id = task.task.as_str().into();
+            steer::steer(environment, &task.which, Verb::Approve { task: id }).await
         }
         StoryCommand::Skip(task) => {
             let id = task.task.as_str().into();

@@ -24,6 +24,7 @@ impl State {
     fn apply_to_story(&mut self, event: &Event) {
         match &event.kind {
             EventKind::StoryCreated { .. } => self.create(event),
+            EventKind::StoryAnalyzed { context } => self.context = Some(Arc::clone(context)),
             EventKind::PlanAccepted { plan } => self.accept_plan(plan),
             EventKind::DecomposeStarted { marker, .. } => {
                 self.decomposing = Some(marker.clone());
@@ -94,6 +95,7 @@ impl State {
             | EventKind::RefMoved { .. }
             | EventKind::RefForeign { .. } => self.apply_to_batch(event),
             EventKind::IntentGate { .. } | EventKind::GateFinished { .. } => {
+                self.note_asked(&event.kind);
                 self.apply_to_gate(event);
             }
             EventKind::LandingRequested { .. }
@@ -209,6 +211,10 @@ impl State {
             .map(|gate| gate.name.clone())
             .collect();
         self.greens.retain(|(_, gate, _)| !changed.contains(gate));
+        self.counted.retain(|(_, gate), _| !changed.contains(gate));
+        for task in &mut self.tasks {
+            task.approved.retain(|gate| !changed.contains(gate));
+        }
         if !changed.is_empty() && self.tasks.iter().any(|task| task.phase == Phase::Completed) {
             self.regate = Some(Panel::default());
         }
@@ -249,7 +255,10 @@ impl State {
                 .as_ref()
                 .is_some_and(|failure| failure.class.policy().1 == crate::model::Remedy::Wait);
             let phase = match (&task.phase, task.sealed) {
-                (Phase::Unjudged, _) | (Phase::Cancelled, Some(_)) => self.reviewed_phase(),
+                (Phase::Unjudged | Phase::Asked { .. }, _) | (Phase::Cancelled, Some(_)) => {
+                    self.task_mut(ix).question = None;
+                    self.review_from(ix, 0)
+                }
                 (Phase::Unsealed, _) => Phase::Exited,
                 (Phase::Cancelled, None) | (Phase::Queued, _) => Phase::Pending,
                 // The limit may have ended, or somebody changed the account.

@@ -77,6 +77,8 @@ impl State {
             EventKind::TaskSealed { outcome } => self.note_seal(ix, outcome),
             EventKind::AttemptFinished { .. } => self.note_attempt(ix, event),
             EventKind::IntentGate { .. } | EventKind::GateFinished { .. } => {
+                let usage = self.note_asked(kind);
+                self.task_mut(ix).usage += usage;
                 self.apply_to_task_gate(ix, kind);
             }
             EventKind::TaskEjected {
@@ -156,26 +158,29 @@ impl State {
     }
 
     fn note_seal(&mut self, ix: Ix, outcome: &SealOutcome) {
-        let reviewed = self.reviewed_phase();
         let task = self.task_mut(ix);
         task.intent = None;
+        if !planted!(KeepApproval) {
+            task.approved.clear();
+        }
         let phase = match outcome {
             SealOutcome::Sealed { commit, tree, .. } => {
                 task.sealed = Some((*commit, *tree));
                 task.kept = Some(*commit);
-                reviewed
+                self.review_from(ix, 0)
             }
             SealOutcome::NoChange => Phase::Unchanged,
         };
         self.set_phase(ix, phase);
     }
 
-    /// Where a sealed task goes first.
-    pub(super) fn reviewed_phase(&self) -> Phase {
-        if self.task_gates().next().is_some() && !planted!(SkipReview) {
-            Phase::Review { gate: 0 }
-        } else {
-            Phase::Ready
+    /// Where a sealed task goes that has the gates before this one behind it.
+    pub(super) fn review_from(&self, ix: Ix, gate: usize) -> Phase {
+        let approved = &self.task(ix).approved;
+        let mut left = self.task_gates().enumerate().skip(gate);
+        match left.find(|(_, gate)| !approved.contains(&gate.name)) {
+            Some((gate, _)) if !planted!(SkipReview) => Phase::Review { gate },
+            _ => Phase::Ready,
         }
     }
 
@@ -325,6 +330,7 @@ impl State {
         task.finished_at = Some(at);
         task.intent = None;
         task.process = None;
+        task.question = None;
         self.set_phase(ix, phase);
     }
 

@@ -5,7 +5,7 @@ use super::{Ix, Phase, State, Stop};
 use crate::model::{EventKind, NewEvent, StoryStatus, TaskStatus, Verb};
 
 /// The reason of a pause that somebody asked for; only such a pause can be taken back.
-const REQUESTED: &str = "requested";
+pub(super) const REQUESTED: &str = "requested";
 
 /// A status as people say it.
 const fn words(status: TaskStatus) -> &'static str {
@@ -48,7 +48,9 @@ impl State {
                 Some(_) => Err("the run is ending already".to_owned()),
                 None => Err(running.to_owned()),
             },
-            Verb::Resume | Verb::Retry { .. } | Verb::Skip { .. } if self.landing.is_some() => {
+            Verb::Resume | Verb::Retry { .. } | Verb::Approve { .. } | Verb::Skip { .. }
+                if self.landing.is_some() =>
+            {
                 Err("the story is being completed".to_owned())
             }
             Verb::Resume => match self.run.as_ref().and_then(|run| run.stop.as_ref()) {
@@ -73,13 +75,29 @@ impl State {
                     .ok_or_else(|| format!("there is no task `{task}`"))?;
                 match self.task(ix).status() {
                     // Its work could be neither sealed nor judged, and will not be however often that is tried.
-                    _ if matches!(self.task(ix).phase, Phase::Unsealed | Phase::Unjudged) => {
+                    _ if matches!(
+                        self.task(ix).phase,
+                        Phase::Unsealed | Phase::Unjudged | Phase::Asked { .. }
+                    ) =>
+                    {
                         Ok(Vec::new())
                     }
                     TaskStatus::Failed | TaskStatus::Cancelled | TaskStatus::Skipped => {
                         Ok(Vec::new())
                     }
                     status => Err(format!("task `{task}` is {}, not failed", words(status))),
+                }
+            }
+            Verb::Approve { task } => {
+                let ix = self
+                    .ix(task)
+                    .ok_or_else(|| format!("there is no task `{task}`"))?;
+                match self.task(ix).phase {
+                    Phase::Asked { .. } => Ok(Vec::new()),
+                    _ => Err(format!(
+                        "task `{task}` is {}, and no gate asks for a person",
+                        words(self.task(ix).status())
+                    )),
                 }
             }
             Verb::Skip { task } => {
@@ -95,6 +113,7 @@ impl State {
                     | Phase::Blocked { .. }
                     | Phase::Unsealed
                     | Phase::Unjudged
+                    | Phase::Asked { .. }
                     | Phase::Cancelled => Ok(vec![NewEvent::task(
                         task.clone(),
                         None,
@@ -128,6 +147,7 @@ impl State {
                 fresh.failure = None;
                 fresh.last_failure = None;
                 fresh.finished_at = None;
+                fresh.question = None;
                 fresh.note.clone_from(note);
                 fresh.previous = fresh.leftovers().or(fresh.previous);
                 fresh.sealed = None;
@@ -145,6 +165,11 @@ impl State {
                 if !matches!(self.run.as_ref().and_then(|run| run.stop.as_ref()), Some(Stop::Pause(why)) if why == REQUESTED)
                 {
                     self.lift_pause();
+                }
+            }
+            Verb::Approve { task } => {
+                if let Some(ix) = self.ix(task) {
+                    self.approve(ix);
                 }
             }
             // What follows is done by `task.skipped`.

@@ -350,6 +350,7 @@ impl State {
                     | Phase::Queued
                     | Phase::Ready
                     | Phase::Unjudged
+                    | Phase::Asked { .. }
                     | Phase::Unsealed
             ) && !self.to_block.contains_key(&ix)
             {
@@ -395,9 +396,10 @@ impl State {
         }
         match run.wave {
             Some(wave) if self.open_in_wave == 0 || planted!(LeaveWaveEarly) => {
-                vec![NewEvent::story(EventKind::WaveFinished {
-                    wave,
-                    tasks: self.taken(run, wave, |_| true),
+                let tasks = self.taken(run, wave, |_| true);
+                vec![NewEvent::story(match self.open_questions() {
+                    Some(reason) => EventKind::RunPaused { reason },
+                    None => EventKind::WaveFinished { wave, tasks },
                 })]
             }
             Some(_) => Vec::new(),

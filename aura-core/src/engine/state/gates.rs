@@ -2,16 +2,19 @@
 
 use super::batch::{Batch, BatchPhase, Red, Stage, Trial};
 use super::run::Panel;
+use super::task::Question;
 use super::{Ix, Phase, State, Stop, gate_events, planted};
 use crate::model::{
     CommitId, Event, EventKind, Evidence, FailureClass, FlakyPolicy, GateDefinition, GatePoint,
-    GateSchedule, GateVerdict, NewEvent,
+    GateSchedule, GateVerdict, NewEvent, Usage,
 };
 
 /// How a verdict counts.
 enum Answer {
     Green,
     Red,
+    /// A person has to answer; the question.
+    Asks(String),
     /// No answer; the reason is for people.
     Mute(String),
 }
@@ -38,9 +41,8 @@ impl State {
             GateVerdict::Broken { why } => {
                 Answer::Mute(format!("gate `{gate}` cannot judge: {why}"))
             }
-            GateVerdict::NeedsHuman { why } => {
-                Answer::Mute(format!("gate `{gate}` asks for a person: {why}"))
-            }
+            GateVerdict::NeedsHuman { .. } if planted!(AcceptAsked) => Answer::Green,
+            GateVerdict::NeedsHuman { why } => Answer::Asks(why.clone()),
             GateVerdict::Cancelled => Answer::Mute(format!("gate `{gate}` was stopped")),
         }
     }
@@ -54,6 +56,15 @@ impl State {
             }
             _ => Answer::Green,
         }
+    }
+
+    /// What an agent used that a gate asked is the story's, whatever becomes of the verdict.
+    pub(super) fn note_asked(&mut self, kind: &EventKind) -> Usage {
+        let EventKind::GateFinished { usage, .. } = kind else {
+            return Usage::default();
+        };
+        self.usage += *usage;
+        *usage
     }
 
     /// A verdict on the candidate, on the accepted head, or on the result.
@@ -106,6 +117,7 @@ impl State {
         else {
             return panel;
         };
+        self.note_counts(tree, finished);
         if panel.commit != Some(commit) {
             panel = Panel {
                 commit: Some(commit),
@@ -133,6 +145,10 @@ impl State {
             }
             Answer::Red if red_before => panel.failed = Some(gate.to_owned()),
             Answer::Red => panel.red = Some(gate.to_owned()),
+            Answer::Asks(_) if !self.is_required(gate) => {
+                panel.advisory.insert(gate.to_owned());
+            }
+            Answer::Asks(why) => self.stop(Stop::Halt(asks(gate, &why))),
             Answer::Mute(why) => self.stop(Stop::Halt(why)),
         }
         panel
@@ -167,8 +183,21 @@ impl State {
             self.batch = Some(batch);
             return;
         };
+        self.note_counts(verdict.tree, finished);
         let answer = self.answer(verdict.gate, verdict.verdict);
         let is_green = matches!(answer, Answer::Green);
+        // Without a trial only the number of tests is asked of the accepted head, and it is no fault of the candidate.
+        let is_count = verdict.commit == batch.base.0
+            && matches!(batch.phase, BatchPhase::Judging(None))
+            && !matches!(answer, Answer::Mute(_) | Answer::Asks(_));
+        if is_count {
+            if is_green {
+                self.greens
+                    .insert((verdict.tree, verdict.gate.to_owned(), verdict.at));
+            }
+            self.batch = Some(batch);
+            return;
+        }
         if matches!(answer, Answer::Red) {
             batch.red = Some(verdict.red());
         }
@@ -179,10 +208,11 @@ impl State {
         let mute = match (answer, trial.take()) {
             (Answer::Mute(why), _) => Some(why),
             (Answer::Green, None) => None,
-            (Answer::Red, None) if !self.is_required(verdict.gate) => {
+            (Answer::Red | Answer::Asks(_), None) if !self.is_required(verdict.gate) => {
                 batch.advisory.push(verdict.gate.to_owned());
                 None
             }
+            (Answer::Asks(why), _) => Some(asks(verdict.gate, &why)),
             (Answer::Red, None) => {
                 let known = self.is_green(batch.base.1, verdict.gate, GatePoint::Candidate);
                 *trial = Some(Trial::new(verdict.gate, batch.items.len(), known));
@@ -247,6 +277,16 @@ impl State {
                 .insert((verdict.tree, verdict.gate.to_owned(), verdict.at));
         }
         match (self.task(ix).phase.clone(), answer) {
+            (Phase::Reviewing { gate }, Answer::Asks(_)) if !self.is_required(verdict.gate) => {
+                self.review_next(ix, gate + 1);
+            }
+            (Phase::Reviewing { gate }, Answer::Asks(why)) => {
+                self.ask(ix, gate, verdict.red(), why);
+            }
+            (_, Answer::Asks(why)) => {
+                self.set_phase(ix, Phase::Unjudged);
+                self.stop(Stop::Halt(asks(verdict.gate, &why)));
+            }
             (_, Answer::Mute(why)) => {
                 self.set_phase(ix, Phase::Unjudged);
                 self.stop(Stop::Halt(why));
@@ -281,12 +321,56 @@ impl State {
     }
 
     fn review_next(&mut self, ix: Ix, next: usize) {
-        let phase = if self.task_gates().nth(next).is_some() {
-            Phase::Review { gate: next }
-        } else {
-            Phase::Ready
-        };
+        let phase = self.review_from(ix, next);
         self.set_phase(ix, phase);
+    }
+
+    /// A person decides about the task; others go on. What they decide is a command.
+    fn ask(&mut self, ix: Ix, gate: usize, asked: Red, why: String) {
+        let task = self.task_mut(ix);
+        let evidence = asked.evidence();
+        let question = Question {
+            gate: asked.gate,
+            why,
+        };
+        task.evidence = Some(Box::new(Evidence {
+            summary: question.to_string(),
+            ..evidence
+        }));
+        task.question = Some(Box::new(question));
+        self.set_phase(ix, Phase::Asked { gate });
+    }
+
+    /// The gate that asked counts as green on exactly the work it asked about.
+    pub(super) fn approve(&mut self, ix: Ix) {
+        let Phase::Asked { gate } = self.task(ix).phase else {
+            return;
+        };
+        let task = self.task_mut(ix);
+        task.evidence = None;
+        if let Some(question) = task.question.take() {
+            task.approved.push(question.gate);
+        }
+        if self.run.is_some() {
+            self.review_next(ix, gate + 1);
+        } else {
+            // The next run goes on, and it may bring other gates.
+            self.set_phase(ix, Phase::Unjudged);
+        }
+    }
+
+    /// Why a run ends that nothing but a person's answers can help.
+    pub(super) fn open_questions(&self) -> Option<String> {
+        let open: Vec<String> = (0..)
+            .zip(&self.tasks)
+            .filter(|(ix, _)| self.is_current(*ix))
+            .filter_map(|(_, task)| {
+                let question = task.question.as_ref()?;
+                matches!(task.phase, Phase::Asked { .. }).then_some(())?;
+                Some(format!("task `{}` waits for approval: {question}", task.id))
+            })
+            .collect();
+        (!open.is_empty()).then(|| open.join("; "))
     }
 
     fn fail_review(&mut self, ix: Ix) {
@@ -306,6 +390,11 @@ impl State {
             }
         }
     }
+}
+
+fn asks(gate: &str, why: &str) -> String {
+    let (gate, why) = (gate.to_owned(), why.to_owned());
+    Question { gate, why }.to_string()
 }
 
 /// A `gate.finished` event together with the intent it answers.

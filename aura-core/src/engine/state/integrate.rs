@@ -6,6 +6,7 @@ use super::batch::{Batch, BatchPhase, Item};
 use super::{Ix, Phase, State, Stop, gate_events, planted};
 use crate::model::{
     Batched, Event, EventKind, Evidence, FailureClass, GatePoint, GateSchedule, LeftOut, NewEvent,
+    TaskId,
 };
 
 impl State {
@@ -54,26 +55,37 @@ impl State {
         vec![NewEvent::story(EventKind::IntentCandidate {
             candidate: self.candidates + 1,
             base: self.head_commit(),
-            tasks: self
-                .ready
-                .iter()
-                .map(|ix| self.task(*ix).id.clone())
-                .collect(),
+            tasks: self.next_batch(),
             time: now,
         })]
+    }
+
+    /// All that are ready. A task that may remove tests comes after them, alone.
+    fn next_batch(&self) -> Vec<TaskId> {
+        let all = || self.ready.iter().map(|ix| self.task(*ix));
+        let others: Vec<TaskId> = all()
+            .filter(|task| !task.removes_tests || planted!(ShareRemoval))
+            .map(|task| task.id.clone())
+            .collect();
+        if others.is_empty() {
+            return all().take(1).map(|task| task.id.clone()).collect();
+        }
+        others
     }
 
     fn judge_next(&self, batch: &Batch) -> Vec<NewEvent> {
         let (commit, tree) = batch.whole();
         let gate = self.gates_at(GateSchedule::AfterWave).find(|gate| {
-            !self.is_green(tree, &gate.name, GatePoint::Candidate)
-                && !batch.advisory.contains(&gate.name)
+            let is_green = self.is_green(tree, &gate.name, GatePoint::Candidate);
+            (!is_green || self.has_fallen(batch, gate)) && !batch.advisory.contains(&gate.name)
         });
         match gate {
             Some(gate) if !planted!(AcceptUngated) => {
-                gate_events(&gate.name, GatePoint::Candidate, (commit, tree))
-                    .map(NewEvent::story)
-                    .into()
+                self.count_head(batch, gate).unwrap_or_else(|| {
+                    gate_events(&gate.name, GatePoint::Candidate, (commit, tree))
+                        .map(NewEvent::story)
+                        .into()
+                })
             }
             _ => vec![self.accept(batch)],
         }

@@ -12,6 +12,7 @@ mod attempts;
 mod batch;
 mod budget;
 mod command;
+mod counts;
 mod decide;
 mod gates;
 mod index;
@@ -29,13 +30,14 @@ mod staged;
 mod task;
 mod throttle;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 pub(crate) use batch::Batch;
 use budget::Spent;
+use counts::Count;
 use index::Index;
 pub(crate) use landing::Landing;
 pub(crate) use outcome::{AgentEnd, LandOutcome, LandingBuild, Outcome, SealEnd};
@@ -45,8 +47,8 @@ pub(crate) use task::{Phase, Task};
 use throttle::Throttle;
 
 use crate::model::{
-    CommitId, Event, EventKind, GateDefinition, GatePoint, NewEvent, Plan, Policy, StoryId,
-    StoryStatus, TaskId, Usage,
+    CommitId, Event, EventKind, GateDefinition, GatePoint, NewEvent, Plan, Policy, StoryContext,
+    StoryId, StoryStatus, TaskId, Usage,
 };
 
 /// Whether a planted fault is switched on. Always `false` outside of the tests that show that the simulator catches it.
@@ -89,6 +91,8 @@ type Green = (CommitId, String, GatePoint);
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct State {
     pub(crate) story: Option<StoryFacts>,
+    /// What the repository says about it, where that was looked for.
+    pub(crate) context: Option<Arc<StoryContext>>,
     pub(crate) policy: Policy,
     pub(crate) status: StoryStatus,
     pub(crate) plan: Option<Arc<Plan>>,
@@ -148,6 +152,8 @@ pub(crate) struct State {
     flush: bool,
     candidates: u32,
     greens: HashSet<Green>,
+    /// How many tests ran where a gate that counts them judged a tree as a candidate; `None` where its output did not say.
+    counted: HashMap<(CommitId, String), Option<Count>>,
 }
 
 impl State {
@@ -254,6 +260,12 @@ impl State {
 
     pub(crate) fn is_green(&self, tree: CommitId, gate: &str, at: GatePoint) -> bool {
         self.greens.contains(&(tree, gate.to_owned(), at))
+    }
+
+    /// What the repository says about the story, in words; empty where nobody looked.
+    pub(crate) fn context_text(&self) -> String {
+        let context = self.context.as_ref();
+        context.map(|context| context.text()).unwrap_or_default()
     }
 
     pub(crate) fn gate(&self, name: &str) -> Option<&GateDefinition> {

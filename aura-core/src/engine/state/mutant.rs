@@ -4,6 +4,8 @@ use std::cell::Cell;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mutant {
+    /// A gate that asks for a person counts as green.
+    AcceptAsked,
     /// A required red gate counts as green.
     AcceptRed,
     /// A candidate is accepted without asking its gates.
@@ -26,10 +28,16 @@ pub(crate) enum Mutant {
     SkipDependency,
     /// A limit holds for the agent that met it alone, not for the others of its provider.
     IgnoreProvider,
+    /// The number of tests is not compared.
+    IgnoreCounts,
+    /// What was approved once is approved for every later try.
+    KeepApproval,
     /// Repeated restarts do not halve what an agent may do at once.
     KeepParallel,
     /// Agents start although the budget is used up.
     OverspendBudget,
+    /// A task that may remove tests is judged together with others.
+    ShareRemoval,
     /// The final gates are not asked.
     SkipFinals,
     /// A task's own gates are not asked.

@@ -50,6 +50,7 @@ pub(crate) enum Outcome {
         verdict: GateVerdict,
         counts: Option<TestCounts>,
         output_tail: String,
+        usage: Usage,
         log: Option<String>,
         duration_ms: u64,
     },
@@ -189,9 +190,11 @@ impl State {
                 verdict,
                 counts,
                 output_tail,
+                usage,
                 log,
                 duration_ms,
             } => {
+                let verdict = self.weigh((&gate, at, commit), verdict, counts);
                 let kind = EventKind::GateFinished {
                     gate,
                     at,
@@ -199,6 +202,7 @@ impl State {
                     verdict,
                     counts,
                     output_tail,
+                    usage: usage.sane(),
                     log,
                     duration_ms,
                 };

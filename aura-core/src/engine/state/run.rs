@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::Ix;
+use super::command::REQUESTED;
 use crate::model::{CommitId, EventKind, RunId, RunOptions};
 
 /// Why nothing new starts.
@@ -65,7 +66,12 @@ impl Run {
             Stop::Abort => 2,
             Stop::Cancel => 3,
         };
-        if self.stop.as_ref().is_none_or(|old| rank(old) < rank(&stop)) {
+        // A pause for another reason may not be taken back with the one that somebody asked for.
+        let outlasts = |old: &Stop| match (old, &stop) {
+            (Stop::Pause(old), Stop::Pause(new)) => old == REQUESTED && new != REQUESTED,
+            _ => rank(old) < rank(&stop),
+        };
+        if self.stop.as_ref().is_none_or(outlasts) {
             self.stop = Some(stop);
         }
     }

@@ -1,5 +1,7 @@
 //! One task's part of the state.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
 use super::Ix;
@@ -49,6 +51,10 @@ pub(crate) enum Phase {
     Unsealed,
     /// Sealed, but a gate on its own tree gave no answer; it is asked again by the next run.
     Unjudged,
+    /// Sealed, but the gate of that number asked for a person, who approves, retries or skips; the next run asks it again.
+    Asked {
+        gate: usize,
+    },
     /// Nothing changed and the plan allows that.
     Unchanged,
     /// Sealed; waits for a candidate.
@@ -80,6 +86,7 @@ impl Phase {
             | Self::ReviewBase { .. }
             | Self::ReviewingBase { .. }
             | Self::Unjudged
+            | Self::Asked { .. }
             | Self::Unsealed
             | Self::Unchanged
             | Self::Ready
@@ -150,6 +157,8 @@ pub(crate) struct Task {
     /// Dependencies that are not satisfied yet.
     pub(crate) open_dependencies: usize,
     pub(crate) no_change_ok: bool,
+    /// Its work may leave fewer tests than there were.
+    pub(crate) removes_tests: bool,
     pub(crate) agent: Option<String>,
     /// The agent of the present start or of the last one: another where one stood in for it.
     pub(crate) assigned: Option<String>,
@@ -183,6 +192,10 @@ pub(crate) struct Task {
     pub(crate) salvaged: Option<CommitId>,
     /// The last work of any try that is under a ref, sealed or salvaged.
     pub(crate) kept: Option<CommitId>,
+    /// What a gate wants a person to decide about the present try.
+    pub(crate) question: Option<Box<Question>>,
+    /// Gates that a person approved the present try for.
+    pub(crate) approved: Vec<String>,
     pub(crate) commit: Option<CommitId>,
     /// Result of the agent that is not part of the attempt's end yet.
     pub(crate) exited: Option<Box<Exited>>,
@@ -222,6 +235,19 @@ pub(crate) struct Exited {
     pub(crate) log: Option<String>,
 }
 
+/// What a gate wants a person to decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) gate: String,
+    pub(crate) why: String,
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gate `{}` asks for a person: {}", self.gate, self.why)
+    }
+}
+
 /// What makes two failures the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -239,6 +265,7 @@ impl Task {
             open_dependencies: dependencies.len(),
             dependencies,
             no_change_ok: task.no_change_ok,
+            removes_tests: task.removes_tests,
             agent: task.agent.clone(),
             assigned: None,
             attempt: 0,
@@ -256,6 +283,8 @@ impl Task {
             sealed: None,
             salvaged: None,
             kept: None,
+            question: None,
+            approved: Vec::new(),
             commit: None,
             exited: None,
             evidence: None,

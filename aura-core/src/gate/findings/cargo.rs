@@ -52,9 +52,9 @@ fn nextest_counts(text: &str) -> TestCounts {
     for found in NEXTEST_COUNT.captures_iter(text) {
         let [number, word] = found.extract().1;
         match word {
-            "passed" => counts.passed += count(number),
+            "passed" => counts.passed = counts.passed.saturating_add(count(number)),
             // Nextest counts here what a filter left out, too: none of them ran.
-            "skipped" => counts.skipped += count(number),
+            "skipped" => counts.skipped = counts.skipped.saturating_add(count(number)),
             _ => counts.failed = counts.failed.saturating_add(count(number)),
         }
     }

@@ -436,6 +436,17 @@ const PIECES: &[&str] = &[
     "",
 ];
 
+#[test]
+fn numbers_that_no_suite_has_are_survived() {
+    let most = u64::MAX;
+    let output = format!(
+        "     Summary [   0.1s] 1 tests run: {most} passed, {most} passed, {most} skipped, {most} skipped\n"
+    );
+    let counts = parse(&output, Path::new("/repo"), true).counts;
+    let counts = counts.expect("a summary");
+    assert_eq!((counts.passed, counts.skipped), (most, most));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_survived(bytes: Vec<u8>, complete: bool) {

@@ -1,5 +1,6 @@
 //! Behaviour on real repositories.
 
+mod added;
 mod kit;
 mod landings;
 mod life;

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::model::{
-    CheckState, CompleteOptions, CompletionCheck, Complexity, Edge, Finding, FlakyPolicy,
-    GateSchedule, Limits, Progress, StoryTask, ToolState, Wave,
+    CheckState, CodebaseInfo, CompleteOptions, CompletionCheck, Complexity, Edge, ExcerptLine,
+    Finding, FlakyPolicy, GateSchedule, Limits, Progress, RelatedFile, StoryTask, ToolState, Wave,
 };
 
 /// Names that belong to the envelope.
@@ -29,7 +29,7 @@ macro_rules! variants {
 }
 
 variants! {
-    StoryCreated DecomposeStarted DecomposeFinished PlanAccepted RunStarted RunPaused RunResumed RunFinished WaveStarted WaveFinished TaskQueued TaskStarted
+    StoryCreated StoryAnalyzed DecomposeStarted DecomposeFinished PlanAccepted RunStarted RunPaused RunResumed RunFinished WaveStarted WaveFinished TaskQueued TaskStarted
     AttemptFinished TaskRetrying TaskSealed TaskInReview TaskEjected TaskAccepted TaskFailed TaskBlocked TaskSkipped
     TaskCancelled CandidateBuilt GateStarted GateFinished BreakerOpened BreakerClosed ParallelismChanged BudgetExceeded
     CommandAccepted CommandRefused LandStarted Landed Parked WorkspaceSalvaged Warning IntentWorkspace WorkspaceReady IntentStart ProcessRegistered
@@ -77,6 +77,23 @@ fn gate() -> GateDefinition {
         required: true,
         flaky: FlakyPolicy::Refuse,
         timeout_ms: 1,
+        counts_tests: false,
+    }
+}
+
+fn context() -> StoryContext {
+    let mut file = RelatedFile::new("src/a.rs".to_owned(), 1000, vec!["parse".to_owned()]);
+    file.excerpt
+        .push(ExcerptLine::new(7, "fn parse()".to_owned()));
+    StoryContext {
+        codebase: CodebaseInfo {
+            project_types: vec!["rust".to_owned()],
+            test_framework: Some("cargo test".to_owned()),
+            layout: vec!["src/ (1 files)".to_owned()],
+            existing_patterns: vec!["tests lie in `tests/` (2 files)".to_owned()],
+        },
+        related: vec![file],
+        notes: "more".to_owned(),
     }
 }
 
@@ -98,8 +115,7 @@ fn plan() -> Arc<Plan> {
         tasks: vec!["1.1".into()],
     });
     plan.critical_path = vec!["1.1".into(), "b".into()];
-    plan.warnings
-        .push(crate::error::Problem::warning("w", "look").at(1, 2));
+    plan.warnings.push(Problem::warning("w", "look").at(1, 2));
     Arc::new(plan)
 }
 
@@ -124,6 +140,7 @@ fn verbs() -> Vec<Verb> {
             task: "a".into(),
             note: None,
         },
+        Verb::Approve { task: "a".into() },
         Verb::Skip { task: "a".into() },
     ]
 }
@@ -184,6 +201,9 @@ fn story_samples() -> Vec<EventKind> {
             usage: Usage::default(),
             duration_ms: 5,
             answer: None,
+        },
+        EventKind::StoryAnalyzed {
+            context: Arc::new(context()),
         },
         EventKind::PlanAccepted { plan: plan() },
         EventKind::RunStarted {
@@ -465,6 +485,7 @@ fn integration_samples() -> Vec<EventKind> {
                     skipped: 3,
                 }),
                 output_tail: "tail".into(),
+                usage: usage(),
                 log: Some("l".into()),
                 duration_ms: 5,
             }),

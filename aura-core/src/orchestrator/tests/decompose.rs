@@ -185,6 +185,7 @@ async fn a_sound_answer_becomes_the_storys_plan() {
     assert_eq!(world.aura.plan(world.story).await.expect("kept"), expected);
     let kinds = [
         "story.created",
+        "story.analyzed",
         "decompose.started",
         "decompose.finished",
         "plan.accepted",
@@ -215,7 +216,7 @@ async fn a_sound_answer_becomes_the_storys_plan() {
             RunEvent::Progress(progress) => format!("{progress:?}"),
         });
     }
-    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!(told.len(), 5, "{told:?}");
     assert!(
         told.iter().any(|line| line.contains("thinking")),
         "{told:?}"
@@ -234,6 +235,31 @@ async fn a_sound_answer_becomes_the_storys_plan() {
     assert_eq!(plan.tasks[1].title, "C");
     assert!(agent.asked()[1].prompt.contains("Plan no tasks for tests."));
     assert_eq!(world.aura.plan(world.story).await.expect("kept"), plan);
+}
+
+#[tokio::test]
+async fn files_that_the_story_may_be_about_are_told() {
+    let agent = Answering::new([says(GOOD)]);
+    let world = world(agent.clone()).await;
+    std::fs::write(
+        world.path.join("address.py"),
+        "def validate_address(text):\n    pass\n",
+    )
+    .expect("written");
+    git(&world.path, &["add", "."]);
+    git(&world.path, &["commit", "--quiet", "-m", "more"]);
+    let story = StorySpec::new("Let validate_address see empty texts");
+    let story = world.aura.create_story(story).await.expect("created");
+    world
+        .aura
+        .decompose(story, DecomposeOptions::default())
+        .await
+        .expect("a plan");
+    let prompt = agent.asked()[0].prompt.clone();
+    assert!(
+        prompt.contains("- address.py (") && prompt.contains("def validate_address"),
+        "{prompt}"
+    );
 }
 
 #[tokio::test]
@@ -358,7 +384,12 @@ async fn whoever_does_not_wait_any_more_stops_the_agent() {
     }
     assert_eq!(
         world.kinds().await,
-        ["story.created", "decompose.started", "decompose.finished"]
+        [
+            "story.created",
+            "story.analyzed",
+            "decompose.started",
+            "decompose.finished"
+        ]
     );
     assert_eq!(world.status().await, StoryStatus::Created);
     world.assert_clean();

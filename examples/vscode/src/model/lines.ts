@@ -40,6 +40,8 @@ function storyLine(event: DurableEvent): string | undefined {
   switch (event.type) {
     case "story.created":
       return `story "${event.title}" on ${event.branch}`;
+    case "story.analyzed":
+      return `context: ${event.context.related.map((file) => file.path).slice(0, 3).join(", ") || "nothing found"}`;
     case "decompose.started":
       return `asking ${event.agent} for a plan${event.round > 1 ? `, request ${event.round}` : ""}`;
     case "decompose.finished":

@@ -6,8 +6,8 @@ use super::super::Ix;
 use super::account::Account;
 use super::world::World;
 use crate::model::{
-    CommitId, Event, EventKind, FailureClass, GatePoint, GateSchedule, RunOutcome, Spends, TaskId,
-    Verb,
+    CommitId, Event, EventKind, FailureClass, GatePoint, GateSchedule, GateVerdict, RunOutcome,
+    Spends, TaskId, Verb,
 };
 
 #[derive(Debug, Default)]
@@ -27,6 +27,10 @@ pub(super) struct Audit {
     /// Commit of each task's last seal.
     sealed: HashMap<Ix, CommitId>,
     greens: HashSet<(CommitId, String, GatePoint)>,
+    /// Gates that asked for a person about a task's last seal and have no answer.
+    asked: BTreeMap<Ix, BTreeSet<String>>,
+    /// Gates that a person approved a task's last seal for.
+    approved: BTreeSet<(Ix, String)>,
     stopping: bool,
     landing: bool,
     /// Tasks that take part in the run; all where empty.
@@ -115,9 +119,11 @@ impl Audit {
                 Some(ix),
             ) => {
                 self.sealed.insert(ix, *commit);
+                self.approved.retain(|(task, _)| *task != ix);
+                self.asked.remove(&ix);
                 self.trees.insert(*commit, world.tree(*commit));
             }
-            (EventKind::GateFinished { .. }, _) => self.note_gate(world, kind),
+            (EventKind::GateFinished { .. }, _) => self.note_gate(world, task, kind),
             (EventKind::CandidateBuilt { tasks, .. }, _) => {
                 self.candidate = tasks
                     .iter()
@@ -145,6 +151,7 @@ impl Audit {
                 self.ended.insert(ix);
             }
             (EventKind::TaskSkipped {}, Some(ix)) => {
+                self.asked.remove(&ix);
                 self.failed.remove(&ix);
                 self.skipped.insert(ix);
                 self.reopen(world);
@@ -190,6 +197,10 @@ impl Audit {
     /// What a gate said before it was defined anew counts no more.
     fn note_definitions(&mut self, gates: &[crate::model::GateDefinition]) {
         for gate in gates {
+            let changed = |old: &&String| **old != gate.digest;
+            if self.digests.get(&gate.name).filter(changed).is_some() {
+                self.approved.retain(|(_, name)| *name != gate.name);
+            }
             let old = self.digests.insert(gate.name.clone(), gate.digest.clone());
             if old.is_some_and(|old| old != gate.digest) {
                 self.greens.retain(|(_, name, _)| *name != gate.name);
@@ -206,12 +217,19 @@ impl Audit {
             Verb::Resume => self.stopping = false,
             Verb::Retry { task, .. } => {
                 let ix = number(task);
+                self.asked.remove(&ix);
                 self.failed.remove(&ix);
                 self.skipped.remove(&ix);
                 self.ended.remove(&ix);
                 self.retries.remove(&ix);
                 self.restarts.remove(&ix);
                 self.reopen(world);
+            }
+            Verb::Approve { task } => {
+                let ix = number(task);
+                for gate in self.asked.remove(&ix).unwrap_or_default() {
+                    self.approved.insert((ix, gate));
+                }
             }
             Verb::Skip { .. } => {}
         }
@@ -281,7 +299,7 @@ impl Audit {
         Ok(())
     }
 
-    fn note_gate(&mut self, world: &World, kind: &EventKind) {
+    fn note_gate(&mut self, world: &World, task: Option<Ix>, kind: &EventKind) {
         let EventKind::GateFinished {
             gate,
             at,
@@ -292,6 +310,14 @@ impl Audit {
         else {
             return;
         };
+        if let Some(ix) = task.filter(|ix| self.sealed.get(ix) == Some(commit)) {
+            let asked = self.asked.entry(ix).or_default();
+            if matches!(verdict, GateVerdict::NeedsHuman { .. }) {
+                asked.insert(gate.clone());
+            } else {
+                asked.remove(gate);
+            }
+        }
         if verdict.is_green() {
             self.greens.insert((world.tree(*commit), gate.clone(), *at));
         }
@@ -326,7 +352,8 @@ impl Audit {
         let before = at
             .checked_sub(1)
             .map_or(head, |before| self.candidate[before].1);
-        let is_red = |commit| world.is_red(world.content(commit));
+        let fewer = |commit| world.counts_tests() && world.tests(commit) < world.tests(head);
+        let is_red = |commit| world.is_red(world.content(commit)) || fewer(commit);
         if is_red(before) || !is_red(self.candidate[at].1) {
             return Err("an innocent task was ejected".to_owned());
         }
@@ -347,11 +374,31 @@ impl Audit {
                 return Err(format!("accepted without a green `{}`", gate.name));
             }
         }
+        self.check_tests(world, new)?;
         self.head = Some(new);
         Ok(())
     }
 
+    /// Only a task that says so, alone, may leave fewer tests than there were.
+    fn check_tests(&self, world: &World, new: CommitId) -> Result<(), String> {
+        let Some(head) = self.head.filter(|_| world.counts_tests()) else {
+            return Ok(());
+        };
+        let (before, now) = (world.tests(head), world.tests(new));
+        let alone = match self.candidate.as_slice() {
+            [(ix, _)] => world.removers.contains(&(*ix as usize)),
+            _ => false,
+        };
+        if now < before && !alone {
+            return Err(format!("{now} tests of {before} are left"));
+        }
+        Ok(())
+    }
+
     fn check_review(&self, world: &World, ix: Ix) -> Result<(), String> {
+        if let Some(gate) = self.asked.get(&ix).and_then(BTreeSet::first) {
+            return Err(format!("accepted although `{gate}` asked for a person"));
+        }
         let tree = self
             .sealed
             .get(&ix)
@@ -365,6 +412,7 @@ impl Audit {
             if !self
                 .greens
                 .contains(&(*tree, gate.name.clone(), GatePoint::Task))
+                && !self.approved.contains(&(ix, gate.name.clone()))
             {
                 return Err(format!(
                     "accepted without a green `{}` of its own",
@@ -426,6 +474,11 @@ impl Audit {
 
     pub(super) fn begin(&mut self, head: CommitId) {
         self.head = Some(head);
+    }
+
+    pub(super) fn asked(&self) -> impl Iterator<Item = Ix> + '_ {
+        let open = self.asked.iter().filter(|(_, gates)| !gates.is_empty());
+        open.map(|(ix, _)| *ix)
     }
 
     pub(super) fn failed(&self) -> impl Iterator<Item = Ix> + '_ {

@@ -7,89 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::State;
 use super::super::outcome::{AgentEnd, LandOutcome, LandingBuild, Outcome, SealEnd};
 use super::audit::Audit;
+use super::totals::Totals;
 use super::world::World;
 use crate::model::{
     Batched, CompleteOptions, Event, EventKind, Evidence, FailureClass, Finding, GateVerdict,
-    LeftOut, NewEvent, RunId, SealOutcome, StoryId, StoryStatus, TaskId, TaskStatus, Verb,
+    LeftOut, NewEvent, RunId, SealOutcome, StoryId, StoryStatus, TaskId, TaskStatus, TestCounts,
+    Verb,
 };
-
-/// What happened in a schedule, to see that schedules are interesting.
-#[derive(Debug, Default)]
-pub(super) struct Totals {
-    pub(super) accepted: usize,
-    pub(super) landed: usize,
-    pub(super) retries: usize,
-    pub(super) restarts: usize,
-    pub(super) ejected_by_gate: usize,
-    pub(super) ejected_by_conflict: usize,
-    pub(super) failed: usize,
-    pub(super) blocked: usize,
-    pub(super) crashes: usize,
-    pub(super) cancelled: usize,
-    pub(super) paused: usize,
-    pub(super) flaky: usize,
-    pub(super) parked: usize,
-    pub(super) limits: usize,
-    pub(super) halved: usize,
-    pub(super) doubled: usize,
-    pub(super) exhausted: usize,
-    pub(super) stood_in: usize,
-}
-
-impl Totals {
-    pub(super) fn add(&mut self, stats: &Self) {
-        self.accepted += stats.accepted;
-        self.landed += stats.landed;
-        self.retries += stats.retries;
-        self.restarts += stats.restarts;
-        self.ejected_by_gate += stats.ejected_by_gate;
-        self.ejected_by_conflict += stats.ejected_by_conflict;
-        self.failed += stats.failed;
-        self.blocked += stats.blocked;
-        self.crashes += stats.crashes;
-        self.cancelled += stats.cancelled;
-        self.paused += stats.paused;
-        self.flaky += stats.flaky;
-        self.parked += stats.parked;
-        self.limits += stats.limits;
-        self.halved += stats.halved;
-        self.doubled += stats.doubled;
-        self.exhausted += stats.exhausted;
-        self.stood_in += stats.stood_in;
-    }
-
-    fn note(&mut self, event: &EventKind) {
-        use crate::model::Spends;
-        let counter = match event {
-            EventKind::TaskAccepted { .. } => &mut self.accepted,
-            EventKind::Landed { .. } => &mut self.landed,
-            EventKind::TaskRetrying {
-                spends: Spends::Retry,
-                ..
-            } => &mut self.retries,
-            EventKind::TaskRetrying {
-                spends: Spends::Restart,
-                ..
-            } => &mut self.restarts,
-            EventKind::TaskEjected {
-                class: FailureClass::Gate,
-                ..
-            } => &mut self.ejected_by_gate,
-            EventKind::TaskEjected { .. } => &mut self.ejected_by_conflict,
-            EventKind::TaskFailed { .. } => &mut self.failed,
-            EventKind::TaskBlocked { .. } => &mut self.blocked,
-            EventKind::TaskCancelled {} => &mut self.cancelled,
-            EventKind::RunPaused { .. } => &mut self.paused,
-            EventKind::Parked { .. } => &mut self.parked,
-            EventKind::BreakerOpened { .. } => &mut self.limits,
-            EventKind::ParallelismChanged { why, .. } if why.ends_with("well") => &mut self.doubled,
-            EventKind::ParallelismChanged { .. } => &mut self.halved,
-            EventKind::BudgetExceeded { .. } => &mut self.exhausted,
-            _ => return,
-        };
-        *counter += 1;
-    }
-}
 
 struct Simulation {
     world: World,
@@ -171,6 +95,7 @@ impl Simulation {
                 break;
             }
             self.retry_failed()?;
+            self.answer_questions()?;
             let mut options = self.world.options(self.runs);
             if self.world.random.percent(10) {
                 options = options.tasks(self.some_tasks());
@@ -225,10 +150,10 @@ impl Simulation {
     fn meddle(&mut self) -> Result<(), String> {
         let ix = self.world.random.below(self.world.tasks as u64);
         let task = TaskId::new(format!("t{ix}"));
-        if self.world.random.percent(70) {
-            self.command(Verb::Retry { task, note: None })
-        } else {
-            self.command(Verb::Skip { task })
+        match self.world.random.below(10) {
+            0..=5 => self.command(Verb::Retry { task, note: None }),
+            6..=7 => self.command(Verb::Approve { task }),
+            _ => self.command(Verb::Skip { task }),
         }
     }
 
@@ -238,6 +163,21 @@ impl Simulation {
             if self.world.random.percent(60) {
                 let task = TaskId::new(format!("t{ix}"));
                 self.command(Verb::Retry { task, note: None })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers most of what gates ask, at once or later.
+    fn answer_questions(&mut self) -> Result<(), String> {
+        let asked: Vec<u32> = self.audit.asked().collect();
+        for ix in asked {
+            let task = TaskId::new(format!("t{ix}"));
+            match self.world.random.below(10) {
+                0..=5 => self.command(Verb::Approve { task })?,
+                6 => self.command(Verb::Retry { task, note: None })?,
+                7 => self.command(Verb::Skip { task })?,
+                _ => {}
             }
         }
         Ok(())
@@ -289,6 +229,7 @@ impl Simulation {
             4..=5 => self.command(Verb::Cancel)?,
             6..=9 => self.command(Verb::Resume)?,
             20..=24 => self.meddle()?,
+            25..=34 => self.answer_questions()?,
             10..=19 if self.state.landing.is_some() => {
                 let content = self.world.content(self.world.target).clone();
                 self.world.target = self.world.commit(content);
@@ -648,6 +589,10 @@ impl Simulation {
             GateVerdict::Broken {
                 why: "no such program".to_owned(),
             }
+        } else if self.world.asks(gate, *at) {
+            GateVerdict::NeedsHuman {
+                why: "is that meant?".to_owned(),
+            }
         } else if self.world.judge(gate, *at, *commit) {
             GateVerdict::Passed
         } else {
@@ -667,8 +612,12 @@ impl Simulation {
             at: *at,
             commit: *commit,
             verdict,
-            counts: None,
+            counts: self.world.counts_tests().then(|| TestCounts {
+                passed: self.world.tests(*commit),
+                ..TestCounts::default()
+            }),
             output_tail: String::new(),
+            usage: crate::model::Usage::default(),
             log: None,
             duration_ms: 1,
         }

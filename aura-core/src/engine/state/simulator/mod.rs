@@ -7,6 +7,7 @@
 mod account;
 mod audit;
 mod drive;
+mod totals;
 mod world;
 
 use super::mutant::{Mutant, with};
@@ -16,7 +17,7 @@ use drive::{simulate, simulate_crash_at};
 
 #[test]
 fn ten_thousand_random_schedules_keep_every_promise() {
-    let mut totals = drive::Totals::default();
+    let mut totals = totals::Totals::default();
     for seed in 0..10_000 {
         match simulate(seed) {
             Ok(stats) => totals.add(&stats),
@@ -43,6 +44,9 @@ fn ten_thousand_random_schedules_keep_every_promise() {
         ("doubled", totals.doubled, 25),
         ("out of budget", totals.exhausted, 1_000),
         ("stood in", totals.stood_in, 200),
+        ("asked for a person", totals.asked, 500),
+        ("approved", totals.approved, 200),
+        ("fewer tests", totals.fewer_tests, 500),
     ];
     for (what, seen, least) in interesting {
         assert!(
@@ -71,6 +75,7 @@ fn every_prefix_of_a_log_resumes() {
 #[test]
 fn every_planted_fault_is_caught() {
     let mutants = [
+        Mutant::AcceptAsked,
         Mutant::AcceptRed,
         Mutant::AcceptUngated,
         Mutant::BlameNeighbour,
@@ -78,11 +83,14 @@ fn every_planted_fault_is_caught() {
         Mutant::DoubleStart,
         Mutant::ExceedParallel,
         Mutant::ForgetBlocked,
+        Mutant::IgnoreCounts,
         Mutant::IgnoreProvider,
         Mutant::IgnoreRequired,
+        Mutant::KeepApproval,
         Mutant::KeepParallel,
         Mutant::LeaveWaveEarly,
         Mutant::OverspendBudget,
+        Mutant::ShareRemoval,
         Mutant::SkipDependency,
         Mutant::SkipFinals,
         Mutant::SkipReview,
@@ -93,6 +101,9 @@ fn every_planted_fault_is_caught() {
     for mutant in mutants {
         // Some faults would show sooner or later as something else, too.
         let by = match mutant {
+            Mutant::AcceptAsked => "asked for a person",
+            Mutant::IgnoreCounts | Mutant::ShareRemoval => "are left",
+            Mutant::KeepApproval => "without a green `review`",
             Mutant::IgnoreProvider => "is at a limit",
             Mutant::KeepParallel => "restarts in a row",
             Mutant::OverspendBudget => "beyond the budget",

@@ -47,6 +47,8 @@ struct Version {
     task: Ix,
     /// Turns gates red by itself.
     bad: bool,
+    /// What it does to the number of tests.
+    tests: i64,
     /// What was accepted when it was made.
     base: BTreeSet<Ix>,
 }
@@ -71,6 +73,8 @@ pub(super) struct World {
     red_together: BTreeSet<(Ix, Ix)>,
     /// The story's base is red already.
     pub(super) base_is_red: bool,
+    /// Tasks that say that they remove tests.
+    pub(super) removers: BTreeSet<usize>,
     /// Percent of gate answers that are wrong.
     pub(super) flaky: u64,
     /// Percent of agent starts that end abnormally.
@@ -125,9 +129,10 @@ impl World {
                     _ => 0,
                 })
                 .collect(),
-            conflicts: pairs(&mut random, tasks, 30),
+            conflicts: pairs(&mut random, tasks, 45),
             red_together: pairs(&mut random, tasks, 30),
             base_is_red: random.percent(3),
+            removers: (0..tasks).filter(|_| random.percent(5)).collect(),
             flaky: if random.percent(15) { 20 } else { 0 },
             trouble: if random.percent(40) { 25 } else { 0 },
             crashing: if random.percent(15) { 60 } else { 0 },
@@ -184,6 +189,7 @@ impl World {
                 task.wave = self.waves[ix];
                 task.agent = Some(self.agents[ix].to_owned()).filter(|name| name != "default");
                 task.parallel_safe = !self.exclusive[ix];
+                task.removes_tests = self.removers.contains(&ix);
                 task
             })
             .collect();
@@ -242,8 +248,10 @@ impl World {
     /// An agent's work on `base`, sealed: the commit.
     pub(super) fn work(&mut self, task: Ix, attempt: u32, base: CommitId) -> CommitId {
         let mut content = self.commits[&base].clone();
+        let removes = self.removers.contains(&(task as usize)) || self.random.percent(6);
         self.versions.push(Version {
             task,
+            tests: if removes { -3 } else { 1 },
             bad: attempt <= self.bad_tries[task as usize],
             base: content.keys().copied().collect(),
         });
@@ -287,6 +295,23 @@ impl World {
                     _ => false,
                 });
         self.base_is_red || bad || together
+    }
+
+    /// How many tests run on a tree.
+    pub(super) fn tests(&self, commit: CommitId) -> u64 {
+        let versions = self.commits[&commit].values();
+        let change: i64 = versions.map(|version| self.versions[*version].tests).sum();
+        u64::try_from(1_000 + change).expect("small")
+    }
+
+    /// Whether the number of tests matters to a gate that judges candidates.
+    pub(super) fn counts_tests(&self) -> bool {
+        self.gates.iter().any(|gate| gate.counts_tests)
+    }
+
+    /// Whether a gate wants a person to look at a task's own work.
+    pub(super) fn asks(&mut self, gate: &str, at: GatePoint) -> bool {
+        gate == "review" && at == GatePoint::Task && self.random.percent(15)
     }
 
     /// What a gate answers on a commit; wrong now and then when the world is flaky.
@@ -405,6 +430,7 @@ fn gates(random: &mut Random) -> Vec<GateDefinition> {
     } else {
         FlakyPolicy::Accept
     };
+    let counts = random.percent(50);
     let gate = |name: &str, at: &[GateSchedule], required| GateDefinition {
         name: name.to_owned(),
         digest: name.to_owned(),
@@ -412,6 +438,7 @@ fn gates(random: &mut Random) -> Vec<GateDefinition> {
         required,
         flaky,
         timeout_ms: 1_000,
+        counts_tests: counts && name == "test",
     };
     let mut gates = vec![gate(
         "test",

@@ -1,0 +1,150 @@
+//! Asks for a person where a task changed what judges it without saying so in its plan.
+
+mod rules;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
+
+use self::rules::{Guarded, Rules};
+use super::{Gate, GateContext, GateReport, GateRequest};
+use crate::digest::digest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::git::{Changed, Difference, Oid};
+use crate::model::{GateVerdict, StoryTask};
+use crate::plan;
+use crate::text;
+
+/// The name of the gate.
+pub const PROTECTED: &str = "protected";
+
+/// Changes when the rules of this page and of its parts change.
+const VERSION: &str = "1";
+
+/// Paths that are named to people; of the others only the number.
+const NAMED: usize = 10;
+
+/// Bytes of a file whose parts are compared; of a longer one every change counts.
+const LONGEST: usize = 1024 * 1024;
+
+/// The gate behind [`protected_paths`](super::presets::protected_paths).
+#[derive(Debug, Clone, Default)]
+pub struct ProtectedPaths {
+    more: Vec<String>,
+}
+
+impl ProtectedPaths {
+    /// The gate with the paths that every project has.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a path, a directory or a glob, relative to the repository's root, as in `files` of a task.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is none.
+    pub fn and(mut self, path: &str) -> Result<Self> {
+        if let Some(problem) = plan::refuse_entry(path) {
+            return Err(Error::new(ErrorKind::InvalidInput, problem.message));
+        }
+        self.more.push(path.to_owned());
+        Ok(self)
+    }
+}
+
+#[async_trait]
+impl Gate for ProtectedPaths {
+    fn digest(&self) -> String {
+        let parts = ["protected paths", VERSION];
+        let parts = parts
+            .into_iter()
+            .chain(self.more.iter().map(String::as_str));
+        digest(parts.map(str::as_bytes))
+    }
+
+    async fn check(&self, request: GateRequest, context: GateContext) -> GateReport {
+        if context.cancel.is_cancelled() {
+            return GateReport::new(GateVerdict::Cancelled);
+        }
+        let more = self.more.clone();
+        let judged = tokio::task::spawn_blocking(move || judge(&more, &request));
+        let verdict = match judged.await {
+            Ok(Ok(verdict)) => verdict,
+            Ok(Err(error)) => broken(error.to_string()),
+            Err(error) => broken(format!("the difference could not be read: {error}")),
+        };
+        GateReport::new(verdict)
+    }
+}
+
+const fn broken(why: String) -> GateVerdict {
+    GateVerdict::Broken { why }
+}
+
+fn judge(more: &[String], request: &GateRequest) -> Result<GateVerdict> {
+    let Some(task) = &request.subject else {
+        let why = "it judges what one task did; let it judge `after_task` only";
+        return Ok(broken(why.to_owned()));
+    };
+    let (base, commit) = (Oid::from(request.base), Oid::from(request.commit));
+    let difference = Difference::between(&request.workspace, base, commit)?;
+    let touched = touched(&Rules::new(more)?, task, &difference);
+    if touched.is_empty() {
+        return Ok(GateVerdict::Passed);
+    }
+    Ok(GateVerdict::NeedsHuman {
+        why: question(task, &touched),
+    })
+}
+
+/// The protected paths that the task changed and did not declare.
+fn touched(rules: &Rules<'_>, task: &StoryTask, difference: &Difference) -> Vec<String> {
+    let is_declared = |path: &str| task.files.iter().any(|entry| plan::covers(entry, path));
+    let paths = difference.paths().iter();
+    paths
+        .filter(|changed| matters(rules, changed, difference) && !is_declared(&changed.path))
+        .map(|changed| changed.path.clone())
+        .collect()
+}
+
+fn matters(rules: &Rules<'_>, changed: &Changed, difference: &Difference) -> bool {
+    match rules.of(&changed.path) {
+        Guarded::Not => false,
+        Guarded::Whole => true,
+        // An agent should add tests.
+        Guarded::Test => changed.old.is_some(),
+        Guarded::Parts(parts) => {
+            // A file that is not there has none of these parts.
+            let read = |id: Option<Oid>| match id {
+                Some(id) => difference.text(id, LONGEST).map(Some),
+                None => Some(None),
+            };
+            match (read(changed.old), read(changed.new)) {
+                (Some(old), Some(new)) => {
+                    parts.of(old.as_deref().unwrap_or_default())
+                        != parts.of(new.as_deref().unwrap_or_default())
+                }
+                _ => true,
+            }
+        }
+    }
+}
+
+fn question(task: &StoryTask, touched: &[String]) -> String {
+    let named: Vec<String> = touched
+        .iter()
+        .take(NAMED)
+        .map(|path| format!("`{}`", text::strip_controls(path).trim()))
+        .collect();
+    let more = match touched.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "the task changed {}{more}, which judges its work, and its `files` do not say so; approve task `{}` when that is meant, \
+         or retry it, and let a plan declare such a change",
+        named.join(", "),
+        text::strip_controls(task.id.as_str()).trim()
+    )
+}

@@ -1,0 +1,317 @@
+//! What is asked about, and what is not.
+
+use super::rules::{Guarded, Rules};
+use super::sections::Parts;
+use super::*;
+use crate::gate::presets;
+use crate::gate::tests::{context, request};
+
+#[test]
+fn what_judges_is_known_by_its_path() {
+    let more = ["scripts/gate/".to_owned(), "**/*.proto".to_owned()];
+    let rules = Rules::new(&more).unwrap();
+    let whole = "
+        .github/workflows/ci.yml .gitlab-ci.yml .circleci/config.yml Jenkinsfile ci/Jenkinsfile.nightly azure-pipelines.yml
+        Makefile lib/makefile lib/GNUmakefile build.rs crates/a/build.rs rules.mk justfile noxfile.py
+        conftest.py tests/conftest.py tests/unit/conftest.py pytest.ini tox.ini .coveragerc jest.config.js web/vitest.config.mts
+        sitecustomize.py a/usercustomize.py unittest.py unittest/__init__.py pytest/__main__.py evil.pth .envrc .cargo/config.toml
+        .githooks/pre-commit .husky/pre-push .pre-commit-config.yaml .gitattributes sub/.gitattributes .gitmodules
+        .aura/agent-config.yaml .aura/plans/a.yaml tasks.yaml plan.json q3.plan.yml node_modules/mocha/index.js
+        scripts/gate/check.sh api/v1.proto";
+    for path in whole.split_whitespace() {
+        assert_eq!(rules.of(path), Guarded::Whole, "{path}");
+    }
+    let tests = "
+        tests/test_a.py test/a.js src/__tests__/a.ts spec/a_spec.rb pkg/a_test.go web/a.test.tsx web/a.spec.js test_a.py
+        src/test/java/ATest.java src/ATests.cs tests/data/x.bin a/testdata/x.golden ui/__snapshots__/a.snap tests suite.bats";
+    for path in tests.split_whitespace() {
+        assert_eq!(rules.of(path), Guarded::Test, "{path}");
+    }
+    let parts = [
+        ("package.json", Parts::NodePackage),
+        ("web/package.json", Parts::NodePackage),
+        ("pyproject.toml", Parts::PythonProject),
+        ("setup.cfg", Parts::PythonSetup),
+        ("crates/a/Cargo.toml", Parts::CargoManifest),
+    ];
+    for (path, kind) in parts {
+        assert_eq!(rules.of(path), Guarded::Parts(kind), "{path}");
+    }
+    let free = "
+        src/lib.rs README.md docs/testing.md src/contest.py src/latest.js src/attestation.go package-lock.json Cargo.lock
+        src/unittest_helper.py github/a.yml src/planning.json scripts/other.sh";
+    for path in free.split_whitespace() {
+        assert_eq!(rules.of(path), Guarded::Not, "{path}");
+    }
+}
+
+#[test]
+fn only_some_parts_of_project_files_judge() {
+    let cases = [
+        (
+            Parts::NodePackage,
+            r#"{"version": "1", "scripts": {"test": "mocha"}}"#,
+            vec![
+                (
+                    r#"{"version": "2", "scripts": {"test": "mocha"}, "dependencies": {"a": "1"}}"#,
+                    true,
+                ),
+                (r#"{"version": "1", "scripts": {"test": "true"}}"#, false),
+                (r#"{"version": "1"}"#, false),
+                (
+                    r#"{"version": "1", "scripts": {"test": "mocha", "posttest": "x"}}"#,
+                    false,
+                ),
+                ("{", false),
+                ("", false),
+            ],
+        ),
+        (
+            Parts::PythonProject,
+            "[project]\ndependencies = []\n[tool.pytest.ini_options]\naddopts = '-q'\n",
+            vec![
+                (
+                    "[project]\ndependencies = ['a']\n\n# why\n[tool.pytest.ini_options]\naddopts = '-q'\n[tool.ruff]\nx = 1\n",
+                    true,
+                ),
+                (
+                    "[project]\ndependencies = []\n[tool.pytest.ini_options]\naddopts = '-q -k no'\n",
+                    false,
+                ),
+                (
+                    "[project]\ndependencies = []\n[tool.pytest.ini_options]\naddopts = '-q'\n[ 'tool' . \"pytest\" ]\nx = 1\n",
+                    false,
+                ),
+                ("[project]\ndependencies = []\n", false),
+                (
+                    "[project]\ndependencies = []\n[tool.pytest.ini_options]\naddopts = '-q'\n[tool.pytester]\nx = 1\n",
+                    true,
+                ),
+            ],
+        ),
+        (
+            Parts::PythonSetup,
+            "[metadata]\nname = a\n[tool:pytest]\nx = 1\n",
+            vec![
+                ("[metadata]\nname = b\n[tool:pytest]\nx = 1\n", true),
+                ("[metadata]\nname = a\n[tool:pytest]\nx = 2\n", false),
+            ],
+        ),
+        (
+            Parts::CargoManifest,
+            "[package]\nname = 'a'\n[dependencies]\n",
+            vec![
+                (
+                    "[package]\nname = 'a'\nversion = '2'\n[dependencies]\nb = '1'\n",
+                    true,
+                ),
+                (
+                    "[package]\nname = 'a'\nautotests = false\n[dependencies]\n",
+                    false,
+                ),
+                (
+                    "[package]\nname = 'a'\n[lib]\ntest = false\n[dependencies]\n",
+                    false,
+                ),
+                (
+                    "[package]\nname = 'a'\n[[test]]\nname = 'x'\nharness = false\n[dependencies]\n",
+                    false,
+                ),
+                (
+                    "[package]\nname = 'a'\n[dependencies]\n[patch.crates-io]\nb = { path = 'b' }\n",
+                    false,
+                ),
+            ],
+        ),
+    ];
+    for (parts, before, cases) in cases {
+        for (after, same) in cases {
+            assert_eq!(
+                parts.of(before) == parts.of(after),
+                same,
+                "{parts:?}: {after}"
+            );
+        }
+    }
+}
+
+struct Repo {
+    folder: tempfile::TempDir,
+    repo: git2::Repository,
+}
+
+impl Repo {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let repo = git2::Repository::init(folder.path()).unwrap();
+        Self { folder, repo }
+    }
+
+    /// A commit with exactly these files.
+    fn commit(&self, files: &[(&str, &str)]) -> Oid {
+        let repo = &self.repo;
+        let mut index = git2::Index::new().unwrap();
+        for (path, text) in files {
+            let id = repo.blob(text.as_bytes()).unwrap();
+            let entry = git2::IndexEntry {
+                ctime: git2::IndexTime::new(0, 0),
+                mtime: git2::IndexTime::new(0, 0),
+                dev: 0,
+                ino: 0,
+                mode: 0o100_644,
+                uid: 0,
+                gid: 0,
+                file_size: 0,
+                id,
+                flags: 0,
+                flags_extended: 0,
+                path: path.as_bytes().to_vec(),
+            };
+            index.add(&entry).unwrap();
+        }
+        let tree = repo.find_tree(index.write_tree_to(repo).unwrap()).unwrap();
+        let who = git2::Signature::new("A", "a@example.com", &git2::Time::new(0, 0)).unwrap();
+        repo.commit(None, &who, &who, "x", &tree, &[]).unwrap()
+    }
+
+    async fn judge(&self, task: StoryTask, base: Oid, commit: Oid) -> GateVerdict {
+        let request = GateRequest {
+            task: Some(task.id.clone()),
+            subject: Some(std::sync::Arc::new(task)),
+            base: base.into(),
+            commit: commit.into(),
+            ..request(self.folder.path())
+        };
+        let gate = presets::protected_paths();
+        gate.gate().check(request, context().0).await.verdict
+    }
+}
+
+const BASE: &[(&str, &str)] = &[
+    ("src/a.py", "1"),
+    ("tests/test_a.py", "a"),
+    ("tests/test_b.py", "b"),
+    ("Makefile", "test:"),
+    ("package.json", r#"{"scripts": {}}"#),
+];
+
+fn with<'a>(changes: &[(&'a str, Option<&'a str>)]) -> Vec<(&'a str, &'a str)> {
+    let kept = BASE.iter().copied();
+    let kept = kept.filter(|(path, _)| !changes.iter().any(|(changed, _)| changed == path));
+    let new = changes
+        .iter()
+        .filter_map(|(path, text)| Some((*path, (*text)?)));
+    kept.chain(new).collect()
+}
+
+#[tokio::test]
+async fn undeclared_changes_of_what_judges_need_a_person() {
+    let repo = Repo::new();
+    let base = repo.commit(BASE);
+    type Changes = &'static [(&'static str, Option<&'static str>)];
+    let cases: &[(Changes, &[&str], &[&str])] = &[
+        (&[("src/a.py", Some("2"))], &[], &[]),
+        (
+            &[("src/a.py", Some("2")), ("tests/test_c.py", Some("c"))],
+            &[],
+            &[],
+        ),
+        (
+            &[("tests/test_a.py", Some("weaker"))],
+            &[],
+            &["tests/test_a.py"],
+        ),
+        (&[("tests/test_a.py", None)], &[], &["tests/test_a.py"]),
+        (
+            &[("tests/test_a.py", None), ("tests/no_a.py", Some("a"))],
+            &[],
+            &["tests/test_a.py"],
+        ),
+        (
+            &[("tests/test_a.py", Some("x")), ("Makefile", Some("x"))],
+            &["tests/"],
+            &["Makefile"],
+        ),
+        (&[("tests/test_a.py", Some("x"))], &["tests/test_a.py"], &[]),
+        (&[("tests/test_a.py", Some("x"))], &["tests/*.py"], &[]),
+        (
+            &[("tests/test_a.py", Some("x"))],
+            &["tests/test_b.py"],
+            &["tests/test_a.py"],
+        ),
+        (
+            &[("tests/test_a.py", Some("x"))],
+            &["tests/test_a.py/deeper"],
+            &["tests/test_a.py"],
+        ),
+        (&[("tests/test_a.py", Some("x"))], &["**"], &[]),
+        (
+            &[("tests/conftest.py", Some("x"))],
+            &[],
+            &["tests/conftest.py"],
+        ),
+        (
+            &[(".github/workflows/a.yml", Some("x"))],
+            &["src/"],
+            &[".github/workflows/a.yml"],
+        ),
+        (
+            &[("package.json", Some(r#"{"scripts": {}, "name": "x"}"#))],
+            &[],
+            &[],
+        ),
+        (
+            &[("package.json", Some(r#"{"scripts": {"test": ""}}"#))],
+            &[],
+            &["package.json"],
+        ),
+    ];
+    for (changes, files, asked) in cases {
+        let commit = repo.commit(&with(changes));
+        let task = StoryTask::new("a", "A").files(files.iter().copied());
+        let verdict = repo.judge(task, base, commit).await;
+        match (&verdict, asked.is_empty()) {
+            (GateVerdict::Passed, true) => {}
+            (GateVerdict::NeedsHuman { why }, false) => {
+                for path in BASE.iter().chain(&with(changes)).map(|(path, _)| path) {
+                    let named = why.contains(&format!("`{path}`"));
+                    assert_eq!(named, asked.contains(path), "{path}: {why}");
+                }
+                assert!(why.contains("approve task `a`"), "{why}");
+            }
+            _ => panic!("{changes:?} with {files:?}: {verdict:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_compared_blames_nobody() {
+    let repo = Repo::new();
+    let base = repo.commit(BASE);
+    let gone = Oid::from_bytes(&[7; 20]).unwrap();
+    let task = StoryTask::new("a", "A");
+    let verdict = repo.judge(task, base, gone).await;
+    assert!(matches!(verdict, GateVerdict::Broken { .. }), "{verdict:?}");
+    let gate = presets::protected_paths();
+    let whole = gate.gate().check(request(repo.folder.path()), context().0);
+    let verdict = whole.await.verdict;
+    let GateVerdict::Broken { why } = verdict else {
+        panic!("{verdict:?}");
+    };
+    assert!(why.contains("`after_task`"), "{why}");
+}
+
+#[test]
+fn its_paths_are_checked_and_part_of_its_digest() {
+    let digest = |paths: &[&str]| {
+        let gate = presets::protected_paths_and(paths).unwrap();
+        gate.definition().digest
+    };
+    assert_eq!(digest(&[]), presets::protected_paths().definition().digest);
+    assert_ne!(digest(&[]), digest(&["a"]));
+    assert_ne!(digest(&["a", "b"]), digest(&["ab"]));
+    for wrong in ["../x", "/x", ""] {
+        let error = presets::protected_paths_and([wrong]).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{wrong}");
+    }
+}

@@ -1,0 +1,67 @@
+//! What a commit changed, for a judge who only has a work tree to start from.
+
+use std::path::Path;
+
+use git2::{ObjectType, Oid, Repository, RepositoryOpenFlags};
+
+use crate::error::Result;
+
+use super::failure::{During, shown};
+use super::merge::changes;
+use super::stage::tree_of;
+
+/// One path that is not as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// With `/` between the parts. Bytes that are no text are replaced.
+    pub(crate) path: String,
+    /// `None`: it is new.
+    pub(crate) old: Option<Oid>,
+    /// `None`: it is gone.
+    pub(crate) new: Option<Oid>,
+}
+
+/// The difference of two commits. The work tree says only where the objects are: they have the names of their contents, so that
+/// nobody who writes into the tree can make this difference another one.
+pub(crate) struct Difference {
+    repo: Repository,
+    changed: Vec<Changed>,
+}
+
+impl Difference {
+    /// Reads which paths differ. Renamed files are gone under one name and new under the other.
+    ///
+    /// # Errors
+    /// When the directory belongs to no repository that has both commits.
+    pub(crate) fn between(work_tree: &Path, base: Oid, commit: Oid) -> Result<Self> {
+        let none = std::iter::empty::<&std::ffi::OsStr>();
+        let repo = Repository::open_ext(work_tree, RepositoryOpenFlags::NO_SEARCH, none)
+            .during(format!("open the repository of {}", work_tree.display()))?;
+        let changes = changes(&repo, &tree_of(&repo, base)?, &tree_of(&repo, commit)?)?;
+        let changed = changes
+            .into_iter()
+            .map(|change| Changed {
+                path: shown(&change.path),
+                old: change.old.map(|(id, _)| id),
+                new: change.new.map(|(id, _)| id),
+            })
+            .collect();
+        Ok(Self { repo, changed })
+    }
+
+    /// The paths, sorted.
+    pub(crate) fn paths(&self) -> &[Changed] {
+        &self.changed
+    }
+
+    /// The text of a file that is no longer than `limit`; `None` for anything else.
+    pub(crate) fn text(&self, id: Oid, limit: usize) -> Option<String> {
+        let odb = self.repo.odb().ok()?;
+        let (length, kind) = odb.read_header(id).ok()?;
+        if kind != ObjectType::Blob || length > limit {
+            return None;
+        }
+        let object = odb.read(id).ok()?;
+        String::from_utf8(object.data().to_vec()).ok()
+    }
+}
