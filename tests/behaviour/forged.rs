@@ -106,12 +106,12 @@ impl Story {
             }
         }
         let forged = |progress: &&Progress| {
-            let task = match progress {
-                Progress::AgentUsage { task, .. }
-                | Progress::AgentFile { task, .. }
-                | Progress::AgentRetry { task, .. }
-                | Progress::AgentWarning { task, .. } => task,
-                _ => return false,
+            let (Progress::AgentUsage { task, .. }
+            | Progress::AgentFile { task, .. }
+            | Progress::AgentRetry { task, .. }
+            | Progress::AgentWarning { task, .. }) = progress
+            else {
+                return false;
             };
             task.as_str() != "good"
         };
