@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aura_core::{
@@ -72,6 +72,19 @@ impl World {
         fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).expect("executable");
         fs::rename(&draft, &path).expect("renamed");
         path
+    }
+
+    /// A real agent with such a program in its place. Nothing of whoever runs the tests is read.
+    pub(crate) fn preset(&self, name: &str, program: &Path) -> agents::CliAgent {
+        let agent = agents::CliAgent::named(name).expect("an agent");
+        let agent = agent
+            .program(program.display().to_string())
+            .env("CODEX_API_KEY", "key-for-tests");
+        // It has no directory of its own.
+        if name == "aider" {
+            return agent;
+        }
+        agent.config_dir(self.agent.dir().join("config"))
     }
 
     /// A required gate on candidates and on the result, made of such a program.

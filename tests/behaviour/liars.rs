@@ -45,7 +45,7 @@ const fn lie(
     }
 }
 
-const LIES: [Lie; 22] = [
+const LIES: [Lie; 24] = [
     lie("does nothing", agents::copilot, "copilot", NoChange),
     lie(
         "does nothing, as another",
@@ -168,6 +168,18 @@ const LIES: [Lie; 22] = [
         Stalled,
     ),
     lie(
+        "succeeds before it fails",
+        agents::claude,
+        r#"echo x > a.txt; claude; echo '{"type":"result","subtype":"error_during_execution","is_error":true,"session_id":"'$S'","errors":["it broke"]}'"#,
+        Incomplete,
+    ),
+    lie(
+        "does nothing, as a fourth",
+        agents::gemini,
+        r#"echo '{"type":"init","session_id":"'$S'"}'; echo '{"type":"result","status":"success","stats":{}}'"#,
+        NoChange,
+    ),
+    lie(
         "moves what Aura remembers",
         agents::copilot,
         "for r in $(git for-each-ref --format='%(refname)'); do git update-ref \"$r\" HEAD; done; copilot",
@@ -237,4 +249,34 @@ async fn who_did_it_is_believed() {
         assert!(!world.repo.path().join("a.txt").exists());
         fs::remove_dir_all(world.agent.dir().join("config")).expect("it was there");
     }
+}
+
+/// What it left running would do its work later. It is ended with its agent, and nothing of it counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_write_later_is_ended_first() {
+    let world = World::new(&Script::new());
+    let later = r#"export STATE
+setsid sh -c 'echo $$ > "$STATE/later.draft"; mv "$STATE/later.draft" "$STATE/later"
+while [ -d "$STATE" ] && [ ! -e "$STATE/go" ]; do sleep 0.05; done; echo x > a.txt; echo >> "$STATE/wrote"' < /dev/null > /dev/null 2>&1 &
+while [ ! -e "$STATE/later" ]; do sleep 0.05; done; copilot"#;
+    let program = world.program("liar", &format!("{ENDS}{later}"));
+    let agent = agents::copilot()
+        .program(program.display().to_string())
+        .config_dir(world.agent.dir().join("config"));
+    let builder = world.builder().agent("default", agent);
+    let aura = builder.open().await.expect("it opens");
+    let policy = Policy {
+        retry_max: 0,
+        ..quick()
+    };
+    let story = story(&aura, &["a"], policy).await;
+    let report = run(&aura, story).await;
+    let failed: Vec<_> = report.failed.iter().map(|task| task.class).collect();
+    assert_eq!(failed, [NoChange]);
+    let pid = fs::read_to_string(world.agent.dir().join("later")).expect("it was there");
+    let process = rustix::process::Pid::from_raw(pid.trim().parse().expect("a number"));
+    let is_there = rustix::process::test_kill_process(process.expect("a process")).is_ok();
+    fs::write(world.agent.dir().join("go"), "").expect("written");
+    assert!(!is_there, "process {pid} is left");
+    assert!(!world.agent.dir().join("wrote").exists());
 }

@@ -16,6 +16,8 @@ mod context;
 mod crash;
 mod direction;
 #[cfg(unix)]
+mod forged;
+#[cfg(unix)]
 mod interference;
 #[cfg(unix)]
 mod kit;

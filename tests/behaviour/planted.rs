@@ -291,3 +291,126 @@ async fn no_secret_is_kept_or_told() {
     // The search finds what there is to be found.
     assert!(!leaks(place, &spelled).is_empty());
 }
+
+/// How each agent tells of an error, with `TEXT` for what it says.
+const ERRORS: [(&str, &str); 6] = [
+    (
+        "copilot",
+        r#"{"type":"session.error","data":{"errorType":"query","message":TEXT}}"#,
+    ),
+    (
+        "claude",
+        r#"{"type":"result","subtype":"error_during_execution","is_error":true,"session_id":"s","errors":[TEXT]}"#,
+    ),
+    (
+        "codex",
+        r#"{"type":"turn.failed","error":{"message":TEXT}}"#,
+    ),
+    (
+        "gemini",
+        r#"{"type":"result","status":"error","error":{"type":"odd","message":TEXT}}"#,
+    ),
+    (
+        "opencode",
+        r#"{"type":"error","sessionID":"s","error":{"name":"Odd","data":{"message":TEXT}}}"#,
+    ),
+    ("aider", "litellm.Odd: TEXT"),
+];
+
+/// An error of an agent is what reaches most places: the event, the report, the prompt of the next try. Each start of a task names other
+/// secrets in it, and not even half of one is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_error_tells_a_secret() {
+    let secrets = secrets();
+    let spelled: Vec<String> = secrets
+        .iter()
+        .flat_map(|(_, secret)| spellings(secret))
+        // A part of one that was cut is as bad.
+        .flat_map(|text| [begin_of(&text), end_of(&text)])
+        .collect();
+    let world = World::new(&Script::new());
+    let place = world.agent.dir();
+    scatter(place, &secrets);
+    let mut builder = world.builder();
+    let mut tasks = Vec::new();
+    for (number, (name, error)) in ERRORS.into_iter().enumerate() {
+        for start in 0..5 {
+            let mut text = String::from("it broke: ");
+            for (_, secret) in secrets.iter().skip((number * 5 + start) * 3).take(3) {
+                text.push_str(&spellings(secret).join(" "));
+                text.push(' ');
+            }
+            let text = match name {
+                "aider" => text,
+                _ => serde_json::to_string(&text).expect("a text"),
+            };
+            let file = place.join(format!("{name}.{}.error", start + 1));
+            fs::write(file, format!("{}\n", error.replace("TEXT", &text))).expect("written");
+        }
+        let body = format!(
+            "[ -n \"$AURA_TASK\" ] || exit 0\ncat > \"$STATE/$AURA_TASK.$RUN.prompt\"\n\
+             for a; do [ \"$P\" = --message-file ] && cat \"$a\" > \"$STATE/$AURA_TASK.$RUN.prompt\"; P=$a; done\n\
+             cat \"$STATE/lines\" >&2; cat \"$STATE/{name}.$RUN.error\"; echo $RUN > \"$AURA_TASK.txt\""
+        );
+        let program = world.program(name, &body);
+        let mut agent = world.preset(name, &program);
+        for (name, secret) in &secrets {
+            agent = agent.env(name, secret);
+        }
+        builder = builder.agent(name, agent);
+        let mut task = task(name);
+        task.agent = Some(name.to_owned());
+        tasks.push(task);
+    }
+    let aura = builder.open().await.expect("it opens");
+    let policy = aura_core::Policy {
+        retry_max: 2,
+        restart_max: 2,
+        on_exhausted: aura_core::OnExhausted::IsolateAndContinue,
+        ..quick()
+    };
+    let spec = StorySpec::from_plan(plan_of(tasks)).policy(policy);
+    let story = aura.create_story(spec).await.expect("created");
+    let mut run = aura
+        .run(story, RunOptions::default())
+        .await
+        .expect("started");
+    let mut told = String::new();
+    while let Some(event) = run.next_event().await.expect("an event") {
+        writeln!(told, "{}", serde_json::to_string(&event).expect("JSON")).expect("a text");
+    }
+    let report = run.wait().await.expect("finished");
+    assert_eq!(report.failed.len(), ERRORS.len());
+    assert!(report.starts >= 12, "{} starts", report.starts);
+    for task in &report.failed {
+        let summary = &task.evidence.summary;
+        assert!(summary.contains("[redacted]"), "{}: {summary}", task.id);
+    }
+    writeln!(told, "{}", serde_json::to_string(&report).expect("JSON")).expect("a text");
+    let status = aura.status(story).await.expect("a status");
+    writeln!(told, "{}", serde_json::to_string(&status).expect("JSON")).expect("a text");
+    assert_eq!(leak("told", &told, &spelled), None);
+    assert_eq!(
+        leaks(&world.repo.path().join(".git/aura"), &spelled),
+        Vec::<String>::new()
+    );
+    let mut prompts = 0;
+    for entry in fs::read_dir(place).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|end| end == "prompt") {
+            prompts += 1;
+            let text = fs::read_to_string(&path).expect("a prompt");
+            assert_eq!(leak(&path.display().to_string(), &text, &spelled), None);
+        }
+    }
+    assert!(prompts >= 12, "{prompts} prompts");
+}
+
+fn begin_of(text: &str) -> String {
+    text.chars().take(text.chars().count() / 2).collect()
+}
+
+fn end_of(text: &str) -> String {
+    let count = text.chars().count();
+    text.chars().skip(count - count / 2).collect()
+}

@@ -1,9 +1,10 @@
 //! A provider's limit in the middle of a story, as real agents tell it.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use aura_core::agents::{self, CliAgent};
-use aura_core::{RunOutcome, StorySpec};
+use aura_core::{OnExhausted, RunOutcome, StorySpec};
 use aura_tests::Script;
 
 use crate::kit::{World, plan_of, quick, run, task, told_of};
@@ -83,4 +84,65 @@ async fn other_agents_tell_their_limits_in_other_words() {
     for words in [LIMITS[1], LIMITS[2]] {
         meets_a_limit(14, words).await;
     }
+}
+
+/// How a start fails that would not have to: it is told that its provider is busy, is killed, ends in the middle, or just ends.
+const FAULTS: &str = r#"case $((RUN % 20)) in
+4) echo '{"type":"result","subtype":"success","is_error":true,"api_error_status":529,"session_id":"'$S'","result":"overloaded"}'; exit 1;;
+9) kill -9 $$;;
+14) echo '{"type":"assistant","message":{"content":[{"type":"text","text":"I will"}]}}'; exit 0;;
+19) echo 'connection reset' >&2; exit 1;;
+esac"#;
+
+/// Every fifth start fails; the same on a clock of its own, with a thousand tasks, is in the engine's tests.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fifth_start_fails_and_the_tasks_are_done() {
+    const TASKS: usize = 60;
+    let world = World::new(&Script::new());
+    let body = format!(
+        "[ -n \"$AURA_TASK\" ] || exit 0\n\
+         cat > /dev/null; for a; do [ \"$P\" = --session-id ] && S=$a; P=$a; done\n\
+         while ! mkdir \"$STATE/lock\" 2> /dev/null; do sleep 0.01; done\n\
+         RUN=$(cat \"$STATE/count\" 2> /dev/null || echo 0); echo $((RUN + 1)) > \"$STATE/count\"\n\
+         [ $((RUN % 5)) != 4 ] || echo $AURA_TASK >> \"$STATE/faulted\"; rmdir \"$STATE/lock\"\n\
+         {FAULTS}\necho x > $AURA_TASK.txt; {}",
+        LIMITS[0].2
+    );
+    let program = world.program("faulty", &body);
+    let agent = agents::claude()
+        .program(program.display().to_string())
+        .config_dir(world.agent.dir().join("config"));
+    let builder = world.builder().agent("default", agent);
+    let aura = builder.open().await.expect("it opens");
+    let plan = plan_of(
+        (0..TASKS)
+            .map(|number| task(&format!("t{number}")))
+            .collect(),
+    );
+    let policy = aura_core::Policy {
+        max_parallel: PARALLEL,
+        on_exhausted: OnExhausted::IsolateAndContinue,
+        ..quick()
+    };
+    let spec = StorySpec::from_plan(plan).policy(policy);
+    let story = aura.create_story(spec).await.expect("created");
+    let report = run(&aura, story).await;
+    let faulted = fs::read_to_string(world.agent.dir().join("faulted")).expect("some failed");
+    let starts = faulted.lines().count();
+    let faulted: BTreeSet<&str> = faulted.lines().collect();
+    let accepted: BTreeSet<&str> = report
+        .accepted
+        .iter()
+        .map(aura_core::TaskId::as_str)
+        .collect();
+    let recovered = faulted.intersection(&accepted).count();
+    let told = format!(
+        "{} of {TASKS} done, {starts} of {} starts failed, {recovered} of {} tasks recovered",
+        accepted.len(),
+        report.starts,
+        faulted.len()
+    );
+    assert!(starts * 6 >= TASKS, "{told}");
+    assert!(accepted.len() * 100 >= TASKS * 95, "{told}");
+    assert!(recovered * 10 >= faulted.len() * 9, "{told}");
 }

@@ -9,5 +9,7 @@ mod library;
 mod plans;
 mod refused;
 mod runs;
+#[cfg(unix)]
+mod secrets;
 mod support;
 mod trust;

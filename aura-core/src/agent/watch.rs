@@ -67,7 +67,7 @@ impl Watch {
         context: &AgentContext,
     ) -> Self {
         let stop = context.cancel().child_token();
-        let told = || Told::new(steps, Clock::system());
+        let told = || Told::new(steps, Clock::system()).masking(redactor);
         let mut said = told();
         said.session(session.id);
         let inner = Inner {

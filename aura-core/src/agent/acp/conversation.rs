@@ -150,7 +150,7 @@ impl Conversation {
             Some(Value::String(text)) => format!(": {text}"),
             Some(other) => format!(": {other}"),
         };
-        let mut fault = Fault::read(None, "", &format!("{message}{data}"), &told.clock);
+        let mut fault = told.fault(None, "", &format!("{message}{data}"));
         if error.get("code").and_then(Value::as_i64) == Some(-32000) {
             fault.class = Some(FailureClass::Auth);
         }
@@ -242,7 +242,7 @@ impl Conversation {
     fn turn_ended_well(&mut self, told: &mut Told) {
         // Some tell an error of their provider as if their model had said it.
         if told.tools_ended == 0 && told.usage.is_zero() && told.text.starts_with("Error: ") {
-            let fault = Fault::read(None, "", &told.text, &told.clock);
+            let fault = told.fault(None, "", &told.text);
             if fault.class.is_some() {
                 self.end(told, End::Unclean);
                 return told.fail(fault);

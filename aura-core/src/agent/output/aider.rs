@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{End, Fault, Protocol, Told};
+use super::{End, Protocol, Told};
 use crate::model::Usage;
 
 /// What its answers used.
@@ -50,15 +50,22 @@ impl Protocol for Aider {
                 | "APIError" => "server_error",
                 other => other,
             };
-            told.retry(None, Fault::read(None, kind, line, &told.clock));
+            told.retry(None, told.fault(None, kind, line));
             return true;
         }
         false
     }
 }
 
-/// `1.0k sent, 50 received.`
+/// `1.0k sent, 50 received.`, with the cost after it or nothing: what has more on it was written by somebody else.
 fn tokens(text: &str) -> Option<(u64, u64)> {
+    let (text, cost) = text.split_once(" received.")?;
+    let cost = cost.trim_start_matches(' ');
+    let is_cost = cost.starts_with("Cost: $") && cost.ends_with(" session.");
+    if !(cost.is_empty() || is_cost) {
+        return None;
+    }
+    let text = format!("{text} received");
     let count = |name: &str| {
         let part = text.split(", ").find(|part| part.contains(name))?;
         let number = part.split_whitespace().next()?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{End, Fault, Protocol, Told, kind_of, number_at, status_at, text_at};
+use super::{End, Protocol, Told, kind_of, number_at, status_at, text_at};
 use crate::model::Usage;
 
 /// Nothing has to be remembered between two lines.
@@ -18,7 +18,7 @@ impl Protocol for Claude {
                 let wait = number_at(event, "/retry_delay_ms").unwrap_or_default();
                 let message = format!("{kind}, retry_after_ms: {wait}");
                 let status = status_at(event, "/error_status");
-                let fault = Fault::read(status, kind, &message, &told.clock);
+                let fault = told.fault(status, kind, &message);
                 told.retry(number_at(event, "/attempt"), fault);
             }
             ("system", Some(_)) | ("stream_event" | "rate_limit_event" | "tool_progress", _) => {}
@@ -41,7 +41,7 @@ fn said(event: &Value, told: &mut Told) {
     // An error that stands in for the model's answer.
     if let Some(kind) = text_at(event, "/error") {
         let message = blocks(event).find_map(|block| text_at(block, "/text"));
-        let fault = Fault::read(None, kind, message.unwrap_or_default(), &told.clock);
+        let fault = told.fault(None, kind, message.unwrap_or_default());
         return told.fail(fault);
     }
     for block in blocks(event) {
@@ -91,7 +91,7 @@ fn result(event: &Value, subtype: &str, told: &mut Told) -> bool {
         let first = text_at(event, "/errors/0").unwrap_or(subtype);
         let message = text_at(event, "/result").unwrap_or(first);
         let status = status_at(event, "/api_error_status");
-        told.fail(Fault::read(status, "", message, &told.clock));
+        told.fail(told.fault(status, "", message));
     }
     true
 }

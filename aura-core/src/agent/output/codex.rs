@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{End, Fault, Protocol, Told, kind_of, number_at, text_at};
+use super::{End, Protocol, Told, kind_of, number_at, text_at};
 use crate::model::Usage;
 
 /// What came before in this run.
@@ -14,7 +14,11 @@ pub(in crate::agent) struct Codex {
 impl Protocol for Codex {
     fn event(&mut self, event: &Value, told: &mut Told) -> bool {
         match kind_of(event) {
-            "thread.started" => told.session(text_at(event, "/thread_id")),
+            "thread.started" => {
+                let thread = text_at(event, "/thread_id");
+                told.session(thread);
+                return told.begins(thread);
+            }
             "turn.started" => told.works_on(),
             "item.started" | "item.updated" | "item.completed" => {
                 let Some(item) = event.get("item") else {
@@ -29,10 +33,10 @@ impl Protocol for Codex {
                     Some(rest) => {
                         let attempt = rest.trim_start().split('/').next();
                         let attempt = attempt.and_then(|number| number.parse().ok());
-                        let fault = Fault::read(None, "", message, &told.clock);
+                        let fault = told.fault(None, "", message);
                         told.retry(attempt, fault);
                     }
-                    None => told.fail(Fault::read(None, "", message, &told.clock)),
+                    None => told.fail(told.fault(None, "", message)),
                 }
             }
             "turn.completed" => {
@@ -43,7 +47,7 @@ impl Protocol for Codex {
             "turn.failed" => {
                 let message = text_at(event, "/error/message").unwrap_or("the turn failed");
                 told.ended(End::Unclean);
-                told.fail(Fault::read(None, "", message, &told.clock));
+                told.fail(told.fault(None, "", message));
             }
             _ => return false,
         }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{End, Fault, Protocol, Told, kind_of, number_at, status_at, text_at};
+use super::{End, Protocol, Told, kind_of, number_at, status_at, text_at};
 
 /// The state between two lines.
 #[derive(Debug, Default)]
@@ -26,11 +26,10 @@ impl Protocol for Copilot {
             ),
             "tool.execution_complete" => tool_ended(event, told),
             "model.call_failure" => {
-                let fault = Fault::read(
+                let fault = told.fault(
                     status_at(event, "/data/statusCode"),
                     text_at(event, "/data/errorType").unwrap_or("model call failed"),
                     text_at(event, "/data/errorMessage").unwrap_or_default(),
-                    &told.clock,
                 );
                 told.retry(number_at(event, "/data/retryAttempt").map(|n| n + 1), fault);
             }
@@ -42,7 +41,7 @@ impl Protocol for Copilot {
                 };
                 let message = text_at(event, "/data/message").unwrap_or_default();
                 let status = status_at(event, "/data/statusCode");
-                told.fail(Fault::read(status, kind, message, &told.clock));
+                told.fail(told.fault(status, kind, message));
                 self.broken = true;
             }
             "assistant.idle" => {

@@ -2,12 +2,9 @@
 
 use serde_json::Value;
 
-use super::{End, Fault, Protocol, Told, kind_of, number_at, text_at};
+use super::super::ending::ANSWER_LIMIT;
+use super::{End, Protocol, Told, kind_of, number_at, text_at};
 use crate::model::Usage;
-use crate::text;
-
-/// Bytes of an answer that comes in pieces.
-const ANSWER_LIMIT: usize = 16 * 1024;
 
 /// The answer that is being written.
 #[derive(Debug, Default)]
@@ -22,7 +19,11 @@ impl Protocol for Gemini {
             self.end_answer(told);
         }
         match kind {
-            "init" => told.session(text_at(event, "/session_id")),
+            "init" => {
+                let session = text_at(event, "/session_id");
+                told.session(session);
+                return told.begins(session);
+            }
             "message" => self.message(event, told),
             "tool_use" => told.tool_started(
                 text_at(event, "/tool_id").unwrap_or_default(),
@@ -38,7 +39,7 @@ impl Protocol for Gemini {
                 if text_at(event, "/severity") == Some("warning") {
                     told.warn(message);
                 } else {
-                    told.fail(Fault::read(None, "", message, &told.clock));
+                    told.fail(told.fault(None, "", message));
                 }
             }
             "result" => return result(event, told),
@@ -57,8 +58,10 @@ impl Gemini {
         if event.get("delta") != Some(&Value::Bool(true)) {
             self.end_answer(told);
         }
-        let room = ANSWER_LIMIT.saturating_sub(self.answer.len());
-        self.answer.push_str(text::head(content, room));
+        // Whole pieces only: what is cut here could not be masked any more.
+        if self.answer.len() < ANSWER_LIMIT {
+            self.answer.push_str(content);
+        }
         told.works();
     }
 
@@ -78,7 +81,7 @@ fn result(event: &Value, told: &mut Told) -> bool {
         told.ended(End::Unclean);
         let kind = text_at(event, "/error/type").unwrap_or_default();
         let message = text_at(event, "/error/message").unwrap_or(status);
-        told.fail(Fault::read(None, kind, message, &told.clock));
+        told.fail(told.fault(None, kind, message));
     }
     true
 }

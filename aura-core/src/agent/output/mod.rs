@@ -27,13 +27,9 @@ pub(super) use told::{End, Told};
 use serde_json::Value;
 
 use super::AgentSignal;
-use crate::text;
 
 /// Longest line that is read as an event; what is longer is kept as a line, cut.
 const LINE_LIMIT: usize = 1024 * 1024;
-
-/// Bytes of a line that says nothing, as it is passed on.
-const PLAIN_LIMIT: usize = 16 * 1024;
 
 /// What one agent's lines mean.
 pub(super) trait Protocol: Send {
@@ -108,12 +104,10 @@ impl Reader {
             return;
         }
         let understood = !overlong
+            && self.told.is_one_stream()
             && match serde_json::from_slice::<Value>(&line) {
                 Ok(event) => event.is_object() && self.protocol.event(&event, &mut self.told),
-                Err(_) => {
-                    let line = text::clean(&line);
-                    self.protocol.line(&line, &mut self.told)
-                }
+                Err(_) => plain(&line).is_some_and(|line| self.protocol.line(line, &mut self.told)),
             };
         if !understood {
             self.keep(&line);
@@ -121,9 +115,15 @@ impl Reader {
     }
 
     fn keep(&mut self, line: &[u8]) {
-        let line = &line[..line.len().min(PLAIN_LIMIT)];
-        self.told.plain(String::from_utf8_lossy(line).into_owned());
+        self.told.plain(&String::from_utf8_lossy(line));
     }
+}
+
+/// A line of text as it was written. What has control characters in it only becomes a line of the agent when they are taken out.
+fn plain(line: &[u8]) -> Option<&str> {
+    let line = std::str::from_utf8(line).ok()?.trim_end();
+    let is_plain = |character: char| character == '\t' || !character.is_control();
+    line.chars().all(is_plain).then_some(line)
 }
 
 /// The text at a path such as `/data/content`.

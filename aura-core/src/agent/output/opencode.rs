@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{End, Fault, Protocol, Told, kind_of, number_at, status_at, text_at};
+use super::{End, Protocol, Told, kind_of, number_at, status_at, text_at};
 use crate::model::Usage;
 
 /// What its steps used.
@@ -28,7 +28,7 @@ impl Protocol for OpenCode {
                 let message = text_at(event, "/error/data/message").unwrap_or(name);
                 let status = status_at(event, "/error/data/statusCode");
                 told.ended(End::Unclean);
-                told.fail(Fault::read(status, name, message, &told.clock));
+                told.fail(told.fault(status, name, message));
             }
             _ => return false,
         }

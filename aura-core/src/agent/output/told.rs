@@ -9,6 +9,7 @@ use super::super::AgentSignal;
 use super::super::ending::ANSWER_LIMIT;
 use super::fault::{Clock, Fault};
 use crate::model::{ToolState, Usage};
+use crate::prompt::Redactor;
 use crate::text;
 
 /// Bytes of a text that is told.
@@ -77,6 +78,11 @@ pub(in crate::agent) struct Told {
     /// It has done nothing but ask its provider again since its last progress.
     pub(in crate::agent) retrying: bool,
     pub(in crate::agent) clock: Clock,
+    redactor: Redactor,
+    /// What this stream says it is of.
+    stream: Option<String>,
+    /// Another agent's stream began in it, and nobody can tell whose the rest is.
+    mixed: bool,
     signals: Vec<AgentSignal>,
     calls: Vec<(String, String, String)>,
     steps: u32,
@@ -122,6 +128,9 @@ impl Told {
             cut: None,
             retrying: false,
             clock,
+            redactor: Redactor::default(),
+            stream: None,
+            mixed: false,
             signals: Vec::new(),
             calls: Vec::new(),
             steps: 0,
@@ -132,12 +141,25 @@ impl Told {
         }
     }
 
+    /// Masks these secrets in everything that is kept and told, before any of it is cut: half a secret is not recognised.
+    pub(in crate::agent) fn masking(mut self, redactor: &Redactor) -> Self {
+        self.redactor = redactor.clone();
+        self
+    }
+
+    fn kept(&self, text: &str, limit: usize) -> String {
+        let mut text = self.redactor.clean(text);
+        text.truncate(text::head(&text, limit).len());
+        text
+    }
+
     pub(super) fn take_signals(&mut self) -> Vec<AgentSignal> {
         std::mem::take(&mut self.signals)
     }
 
     /// A line that says nothing more.
-    pub(super) fn plain(&mut self, line: String) {
+    pub(super) fn plain(&mut self, line: &str) {
+        let line = self.kept(line, TEXT_LIMIT);
         self.signals.push(AgentSignal::Line(line));
     }
 
@@ -147,6 +169,25 @@ impl Told {
         if let (None, Some(id)) = (&self.session, id) {
             self.session = Some(id.to_owned());
         }
+    }
+
+    /// The stream says whose it is. `false` where it said something else before: from there on nothing in it counts.
+    pub(super) fn begins(&mut self, id: Option<&str>) -> bool {
+        let Some(id) = id else { return true };
+        match &self.stream {
+            None => self.stream = Some(id.to_owned()),
+            Some(own) if own == id => {}
+            Some(_) => {
+                self.mixed = true;
+                self.end = End::Missing;
+            }
+        }
+        !self.mixed
+    }
+
+    /// Whether it is still known whose events these are.
+    pub(super) const fn is_one_stream(&self) -> bool {
+        !self.mixed
     }
 
     /// Whether an event belongs to the session, where both are known.
@@ -182,8 +223,9 @@ impl Told {
         }
         self.works();
         self.empty = 0;
-        self.text = text::tail(text, ANSWER_LIMIT).to_owned();
-        let text = text::head(text, TEXT_LIMIT).to_owned();
+        let text = self.redactor.clean(text);
+        self.text = text::tail(&text, ANSWER_LIMIT).to_owned();
+        let text = text::head(&text, TEXT_LIMIT).to_owned();
         self.signals.push(AgentSignal::Text(text));
     }
 
@@ -191,8 +233,8 @@ impl Told {
     pub(in crate::agent) fn tool_started(&mut self, id: &str, name: &str, arguments: &Value) {
         self.works();
         self.empty = 0;
-        let name = text::head(name, NAME_LIMIT).to_owned();
-        let detail = detail(arguments);
+        let name = self.kept(name, NAME_LIMIT);
+        let detail = one_line(&self.kept(&detail(arguments), 4 * DETAIL_LIMIT));
         if self.calls.len() == REMEMBERED {
             self.calls.remove(0);
         }
@@ -264,15 +306,21 @@ impl Told {
     /// A tool was not allowed.
     pub(in crate::agent) fn denied(&mut self, tool: &str) {
         if self.denied.len() < REMEMBERED {
-            self.denied.push(text::head(tool, NAME_LIMIT).to_owned());
+            self.denied.push(self.kept(tool, NAME_LIMIT));
         }
         self.warn(&format!("the tool {tool} was denied"));
     }
 
     /// A file changed.
     pub(in crate::agent) fn file(&mut self, path: &str) {
-        let path = text::head(path, TEXT_LIMIT).to_owned();
+        let path = self.kept(path, TEXT_LIMIT);
         self.signals.push(AgentSignal::File { path });
+    }
+
+    /// An error as the agent reports it; `kind` is its own word for it.
+    pub(in crate::agent) fn fault(&self, status: Option<u16>, kind: &str, message: &str) -> Fault {
+        let (kind, message) = (self.redactor.clean(kind), self.redactor.clean(message));
+        Fault::read(status, &kind, &message, &self.clock)
     }
 
     /// The provider is asked again.
@@ -316,7 +364,7 @@ impl Told {
 
     /// Something a person should know.
     pub(in crate::agent) fn warn(&mut self, text: &str) {
-        let text = text::head(text, TEXT_LIMIT).to_owned();
+        let text = self.kept(text, TEXT_LIMIT);
         self.signals.push(AgentSignal::Warning(text));
     }
 
@@ -330,7 +378,7 @@ impl Told {
     }
 }
 
-/// What the arguments of a call are about, on one line.
+/// What the arguments of a call are about.
 fn detail(arguments: &Value) -> String {
     let parsed;
     let arguments = match arguments {
@@ -339,23 +387,22 @@ fn detail(arguments: &Value) -> String {
                 parsed = value;
                 &parsed
             }
-            _ => return one_line(text),
+            _ => return text.clone(),
         },
         other => other,
     };
     let telling = TELLING.iter().find_map(|name| arguments.get(name));
     match telling.unwrap_or(&Value::Null) {
-        Value::String(text) => one_line(text),
+        Value::String(text) => text.clone(),
         Value::Array(words) => {
             let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
-            one_line(&words.join(" "))
+            words.join(" ")
         }
         _ => String::new(),
     }
 }
 
 fn one_line(text: &str) -> String {
-    let text = text::head(text, 4 * DETAIL_LIMIT);
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     text::head(&line, DETAIL_LIMIT).to_owned()
 }
