@@ -1,10 +1,5 @@
 //! Which files a story is about, asked of real packages from the registries.
 
-#![expect(
-    clippy::print_stderr,
-    reason = "the test tells what it measured and what it left out"
-)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;

@@ -374,7 +374,6 @@ impl Decomposition {
             max_parallelism: parallel.unwrap_or(self.state.policy.max_parallel),
             max_tasks: self.options.max_tasks,
             round,
-            ..DecomposePrompt::default()
         })
     }
 

@@ -137,7 +137,7 @@ fn what_is_no_plan_is_told_with_its_place() {
         ("a long id", id(&format!("\"{}\"", "x".repeat(300))), "! invalid_id 1:9"),
         ("an object as an id", id("{}"), "! wrong_type 1:9"),
         ("a blank id", id("\" \""), "! missing_id 1:9"),
-        ("comments in JSON", format!("```json\n// the plan\n[{{\"id\": \"a\" /* x */, \"title\": \"A\"}}]\n```"), "! syntax 3:13"),
+        ("comments in JSON", "```json\n// the plan\n[{\"id\": \"a\" /* x */, \"title\": \"A\"}]\n```".to_owned(), "! syntax 3:13"),
         ("deep", "[".repeat(5_000), "! syntax 1:5001"),
         ("deep in a task", one(&format!(", \"metadata\": {}{}", "[".repeat(5_000), "]".repeat(5_000))), "! too_deep 1:5051"),
     ];
