@@ -71,11 +71,11 @@ def test_every_method_answers(repository: Path) -> None:
 def test_an_agent_is_asked_for_a_plan(repository: Path, tmp_path: Path) -> None:
     prompts: list[str] = []
 
-    def planner(request: aura.AgentRequest) -> aura.AgentResult:
+    def planner(request: aura.AgentRequest) -> str:
         prompts.append(request.prompt)
         pattern = "other" if len(prompts) == 1 else "some_file"
         plan = [{"id": 1, "title": "A", "description": "do", "pattern": pattern}]
-        return aura.AgentResult(output=f"Here: {json.dumps(plan)}")
+        return f"Here: {json.dumps(plan)}"
 
     folder = tmp_path / "patterns"
     folder.mkdir()

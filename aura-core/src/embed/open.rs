@@ -99,8 +99,8 @@ struct GateOptions {
     at: Option<Vec<GateSchedule>>,
     required: Option<bool>,
     flaky: Option<FlakyPolicy>,
-    counts_tests: Option<bool>,
     timeout_ms: Option<u64>,
+    counts_tests: Option<bool>,
 }
 
 /// The gate that asks about protected paths.
