@@ -1,13 +1,14 @@
 //! How an agent ended, whatever it says: its exit status, its last event, whether it was stopped, what it was denied.
 
 use super::cli::McpServers;
-use super::ending::{exited, failure, stopped, survived};
+use super::ending::{cut_proposal, exited, failure, output_limit, stopped, survived};
 use super::output::{Clock, End, Fault};
 use super::watch::Seen;
-use super::{AgentFailure, AgentRequest};
+use super::{AgentFailure, AgentRequest, AgentResult, session};
 use crate::model::FailureClass;
 use crate::process::{Exit, Finished};
 use crate::program::show_duration;
+use crate::prompt::Redactor;
 use crate::text;
 
 /// Bytes of the end of stderr that may say why an agent failed.
@@ -28,8 +29,31 @@ pub(super) struct Ending<'a> {
     pub(super) cancelled: bool,
 }
 
+/// The start's account of itself. `said` is what people are shown of it.
+pub(super) fn account(ending: &Ending<'_>, said: &str, redactor: &Redactor) -> AgentResult {
+    let failure = judge(ending).map(|failure| AgentFailure {
+        summary: redactor.clean(&failure.summary),
+        ..failure
+    });
+    let (request, told) = (ending.request, &ending.seen.told);
+    let (said, proposal) = cut_proposal(said);
+    let output = if failure.is_none() && !said.trim().is_empty() {
+        text::tail(said.trim_end(), output_limit(request)).to_owned()
+    } else {
+        text::join_tails(&said, ending.stderr, output_limit(request))
+    };
+    let session = told.session.as_deref();
+    AgentResult {
+        failure,
+        output,
+        session: session.map(|id| session::tied(id, request)),
+        usage: told.usage,
+        tool_improvement_proposal: proposal,
+    }
+}
+
 /// Why it did not end well; `None` when nothing speaks against it.
-pub(super) fn judge(ending: &Ending<'_>) -> Option<AgentFailure> {
+fn judge(ending: &Ending<'_>) -> Option<AgentFailure> {
     survived(ending.finished)
         .or_else(|| in_circles(ending))
         .or_else(|| halted(ending))

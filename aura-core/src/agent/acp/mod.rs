@@ -14,21 +14,18 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::cli::McpServers;
-use super::ending::{
-    check_workspace, cut_proposal, failed, lost, mark, not_started, output_limit, tail_limit,
-};
+use super::ending::{check_workspace, failed, lost, mark, not_started, tail_limit};
 use super::output::End;
 use super::proof::{self, Ending};
-use super::session::{self, Session};
+use super::session::Session;
 use super::watch::{Known, Seen, Watch};
-use super::{AgentBackend, AgentContext, AgentFailure, AgentRequest, AgentResult};
+use super::{AgentBackend, AgentContext, AgentRequest, AgentResult};
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::FailureClass;
 use crate::process::{self, DEFAULT_LOG_LIMIT, Exit, Finished, FirstSignal, Stopped};
 use crate::program::{self, Program, configurable};
 use crate::prompt::Redactor;
-use crate::text;
 use conversation::{Brief, Conversation};
 use outbox::Outbox;
 
@@ -198,7 +195,7 @@ impl AcpAgent {
             finished.stopped = Some(Stopped::Cancelled);
         }
         let [_, stderr] = program::output(&finished, redactor);
-        let failure = proof::judge(&Ending {
+        let ending = Ending {
             status: |_| None,
             yolo: self.yolo || request.read_only,
             mcp: &self.mcp,
@@ -207,25 +204,8 @@ impl AcpAgent {
             seen,
             stderr: &stderr,
             cancelled,
-        });
-        let failure = failure.map(|failure| AgentFailure {
-            summary: redactor.clean(&failure.summary),
-            ..failure
-        });
-        let (said, proposal) = cut_proposal(&redactor.clean(&seen.told.text));
-        let output = if failure.is_none() && !said.trim().is_empty() {
-            text::tail(said.trim_end(), output_limit(request)).to_owned()
-        } else {
-            text::join_tails(&said, &stderr, output_limit(request))
         };
-        let session = seen.told.session.as_deref();
-        AgentResult {
-            failure,
-            output,
-            session: session.map(|id| session::tied(id, request)),
-            usage: seen.told.usage,
-            tool_improvement_proposal: proposal,
-        }
+        proof::account(&ending, &redactor.clean(&seen.told.text), redactor)
     }
 }
 

@@ -31,11 +31,9 @@ pub use mcp::{McpServer, McpServers};
 pub(super) use preset::PRESETS;
 use preset::Preset;
 
-use super::ending::{
-    check_workspace, cut_proposal, failed, lost, mark, not_started, output_limit, tail_limit,
-};
+use super::ending::{check_workspace, failed, lost, mark, not_started, tail_limit};
 use super::proof::{self, Ending};
-use super::session::{self, Session};
+use super::session::Session;
 use super::watch::{Known, Seen, Watch};
 use super::{
     AgentBackend, AgentContext, AgentFailure, AgentProbe, AgentRequest, AgentResult, Login,
@@ -46,7 +44,6 @@ use crate::model::FailureClass;
 use crate::process::{self, DEFAULT_LOG_LIMIT, Finished};
 use crate::program::{self, Program};
 use crate::prompt::Redactor;
-use crate::text;
 use preset::{Order, Surroundings};
 
 /// Calls of tools of one start, unless the agent is told another number.
@@ -334,7 +331,7 @@ impl CliAgent {
         redactor: &Redactor,
     ) -> AgentResult {
         let [stdout, stderr] = program::output(finished, redactor);
-        let failure = proof::judge(&Ending {
+        let ending = Ending {
             status: self.preset.status,
             // Being kept from changing anything is what a question is about.
             yolo: self.settings.yolo || request.read_only,
@@ -344,34 +341,14 @@ impl CliAgent {
             seen,
             stderr: &stderr,
             cancelled: context.cancel().is_cancelled(),
-        });
-        let failure = failure.map(|failure| AgentFailure {
-            summary: redactor.clean(&failure.summary),
-            ..failure
-        });
+        };
         // Events are for programs; people are shown what the model said.
         let said = if self.preset.speaks_text {
             stdout
         } else {
             redactor.clean(&seen.told.text)
         };
-        let (said, proposal) = cut_proposal(&said);
-        let output = if failure.is_none() && !said.trim().is_empty() {
-            text::tail(said.trim_end(), output_limit(request)).to_owned()
-        } else {
-            text::join_tails(&said, &stderr, output_limit(request))
-        };
-        AgentResult {
-            failure,
-            output,
-            session: seen
-                .told
-                .session
-                .as_deref()
-                .map(|id| session::tied(id, request)),
-            usage: seen.told.usage,
-            tool_improvement_proposal: proposal,
-        }
+        proof::account(&ending, &said, redactor)
     }
 
     async fn ask_whether_done(

@@ -1,6 +1,7 @@
 //! How starts end: by recorded streams, by exit codes, by being stopped.
 
 use super::*;
+use crate::agent::session;
 
 #[tokio::test]
 async fn every_recorded_end_has_its_class() {
