@@ -8,6 +8,7 @@ use git2::{Delta, DiffFindOptions, DiffOptions, FileMode, ObjectType, Oid, Patch
 use crate::error::{Error, ErrorKind, Result};
 
 use super::failure::{During, shown};
+use super::stage::{objects_of, tree_of};
 
 /// Larger files are named and not read.
 pub(crate) const LARGEST: usize = 16 * 1024 * 1024;
@@ -56,14 +57,8 @@ pub(crate) fn added_lines(
     commit: Oid,
     mut visit: impl FnMut(AddedFile) -> ControlFlow<()>,
 ) -> Result<()> {
-    let repo = open(place)?;
-    let tree = |id| {
-        let commit = repo.find_commit(id);
-        commit
-            .and_then(|commit| commit.tree())
-            .during(format!("read commit {id}"))
-    };
-    let (old, new) = (tree(base)?, tree(commit)?);
+    let repo = objects_of(place)?;
+    let (old, new) = (tree_of(&repo, base)?, tree_of(&repo, commit)?);
     let mut options = DiffOptions::new();
     options.include_typechange(true).skip_binary_check(true);
     let mut diff = repo
@@ -113,11 +108,8 @@ pub(crate) fn file_at(
     path: &str,
     limit: usize,
 ) -> Result<Option<Vec<u8>>> {
-    let repo = open(place)?;
-    let tree = repo
-        .find_commit(commit)
-        .and_then(|commit| commit.tree())
-        .during(format!("read commit {commit}"))?;
+    let repo = objects_of(place)?;
+    let tree = tree_of(&repo, commit)?;
     let entry = match tree.get_path(Path::new(path)) {
         Ok(entry) if entry.kind() == Some(ObjectType::Blob) => entry,
         Ok(_) => return Ok(None),
@@ -132,10 +124,6 @@ pub(crate) fn file_at(
     }
     let blob = repo.find_blob(entry.id()).during(format!("read {path}"))?;
     Ok(Some(blob.content().to_vec()))
-}
-
-fn open(place: &Path) -> Result<Repository> {
-    Repository::open(place).during(format!("open the repository at {}", place.display()))
 }
 
 fn size_of(repo: &Repository, id: Oid) -> Result<usize> {

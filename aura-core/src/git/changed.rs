@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use git2::{ObjectType, Oid, Repository, RepositoryOpenFlags};
+use git2::{ObjectType, Oid, Repository};
 
 use crate::error::Result;
 
-use super::failure::{During, shown};
+use super::failure::shown;
 use super::merge::changes;
-use super::stage::tree_of;
+use super::stage::{objects_of, tree_of};
 
 /// One path that is not as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +34,7 @@ impl Difference {
     /// # Errors
     /// When the directory belongs to no repository that has both commits.
     pub(crate) fn between(work_tree: &Path, base: Oid, commit: Oid) -> Result<Self> {
-        let none = std::iter::empty::<&std::ffi::OsStr>();
-        let repo = Repository::open_ext(work_tree, RepositoryOpenFlags::NO_SEARCH, none)
-            .during(format!("open the repository of {}", work_tree.display()))?;
+        let repo = objects_of(work_tree)?;
         let changes = changes(&repo, &tree_of(&repo, base)?, &tree_of(&repo, commit)?)?;
         let changed = changes
             .into_iter()

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use git2::{DiffOptions, ObjectType, Oid, Patch, Repository, RepositoryOpenFlags};
+use git2::{DiffOptions, ObjectType, Oid, Patch, Repository};
 
 use crate::error::Result;
 
 use super::failure::{During, shown};
 use super::merge::changes;
-use super::stage::tree_of;
+use super::stage::{objects_of, tree_of};
 
 /// Bytes of a file beyond which it is not compared line by line.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -30,9 +30,7 @@ pub(crate) struct FilePatch {
 /// What changed between two commits, by path. Renamed files are gone under one name and new under the other. The work tree says
 /// only where the objects are: nothing in it, attributes of files included, can make this difference another one.
 pub(crate) fn patches(work_tree: &Path, base: Oid, commit: Oid) -> Result<Vec<FilePatch>> {
-    let none = std::iter::empty::<&std::ffi::OsStr>();
-    let repo = Repository::open_ext(work_tree, RepositoryOpenFlags::NO_SEARCH, none)
-        .during(format!("open the repository of {}", work_tree.display()))?;
+    let repo = objects_of(work_tree)?;
     let changes = changes(&repo, &tree_of(&repo, base)?, &tree_of(&repo, commit)?)?;
     changes
         .into_iter()

@@ -279,6 +279,13 @@ fn walk(top: &Path, below: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
+/// The repository of a work tree, for reading its objects.
+pub(super) fn objects_of(work_tree: &Path) -> Result<Repository> {
+    let none = std::iter::empty::<&std::ffi::OsStr>();
+    Repository::open_ext(work_tree, git2::RepositoryOpenFlags::NO_SEARCH, none)
+        .during(format!("open the repository of {}", work_tree.display()))
+}
+
 /// The tree of a commit.
 pub(super) fn tree_of(repo: &Repository, commit: Oid) -> Result<git2::Tree<'_>> {
     repo.find_commit(commit)
