@@ -369,9 +369,7 @@ impl GateOptions {
         }
         Ok(gate)
     }
-}
 
-impl GateOptions {
     /// Its name and its point are given, since it judges what one task did.
     fn make_protected(&self, paths: &[String]) -> Result<ConfiguredGate> {
         self.alone("protected paths", self.secrets.is_some())?;

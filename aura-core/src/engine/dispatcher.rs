@@ -325,7 +325,7 @@ impl Dispatcher {
         let (story, run) = (self.lease.story(), self.run);
         if self.failure.is_none() {
             let decided = self.state.settle(now, |state, event| {
-                stamp(story, run, state.last_seq + 1, now, event)
+                stamp(story, Some(run), state.last_seq + 1, now, event)
             });
             events.extend(decided);
         }
@@ -349,7 +349,7 @@ impl Dispatcher {
     fn stamp(&self, event: NewEvent, now: Timestamp) -> Event {
         stamp(
             self.lease.story(),
-            self.run,
+            Some(self.run),
             self.state.last_seq + 1,
             now,
             event,
@@ -430,7 +430,7 @@ fn panicked(error: &JoinError) -> Error {
 
 pub(crate) fn stamp(
     story: StoryId,
-    run: RunId,
+    run: Option<RunId>,
     seq: u64,
     now: Timestamp,
     event: NewEvent,
@@ -439,7 +439,7 @@ pub(crate) fn stamp(
         seq,
         at: now,
         story,
-        run: Some(run),
+        run,
         task: event.task,
         attempt: event.attempt,
         kind: event.kind,

@@ -351,7 +351,7 @@ mod tests {
             let about = state.ix(&TaskId::new("a")).map(|_| TaskId::new("a"));
             let event = crate::engine::dispatcher::stamp(
                 StoryId::from_uuid(uuid::Uuid::nil()),
-                RunId::from_uuid(uuid::Uuid::nil()),
+                Some(RunId::from_uuid(uuid::Uuid::nil())),
                 state.last_seq + 1,
                 Timestamp::UNIX_EPOCH,
                 NewEvent {

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::{Orchestrator, damaged};
 use crate::context::ContextRequest;
 use crate::engine::state::StoryFacts;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Event, EventKind, StoryContext, StoryId};
+use crate::model::{EventKind, NewEvent, StoryContext, StoryId};
 
 /// Bytes of a context, as JSON.
 const LARGEST: usize = 64 * 1024;
@@ -27,20 +25,10 @@ impl Orchestrator {
         let (mut state, _) = self.load(story).await?;
         let facts = state.story.clone().ok_or_else(|| damaged(story))?;
         let context = self.look(&facts).await?;
-        let event = Event {
-            seq: state.last_seq + 1,
-            at: Timestamp::now(),
-            story,
-            run: None,
-            task: None,
-            attempt: None,
-            kind: EventKind::StoryAnalyzed {
-                context: Arc::new(context.clone()),
-            },
-        };
-        state.apply(&event);
-        self.store
-            .append(&lease, &[event], state.status, None)
+        let analyzed = NewEvent::story(EventKind::StoryAnalyzed {
+            context: Arc::new(context.clone()),
+        });
+        self.append(&lease, &mut state, None, vec![analyzed], None)
             .await?;
         Ok(context)
     }

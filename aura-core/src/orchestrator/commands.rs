@@ -102,7 +102,7 @@ impl Orchestrator {
             let answers = state.answer_command(message.verb.clone(), &message.actor);
             cancelled |= message.verb == Verb::Cancel && refusal(&answers).is_ok();
             let appended = self
-                .append(&lease, &mut state, run, answers, Some(message.id))
+                .append(&lease, &mut state, Some(run), answers, Some(message.id))
                 .await?;
             events.extend(appended);
         }
@@ -116,11 +116,12 @@ impl Orchestrator {
         Ok(())
     }
 
-    async fn append(
+    /// Stores events and folds them into `state`; `handled` is the message that they answer.
+    pub(super) async fn append(
         &self,
         lease: &Lease,
         state: &mut State,
-        run: RunId,
+        run: Option<RunId>,
         new: Vec<NewEvent>,
         handled: Option<u64>,
     ) -> Result<Vec<Event>> {

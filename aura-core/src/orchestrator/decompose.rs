@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -17,8 +16,8 @@ use crate::engine::state::{State, StoryFacts};
 use crate::engine::{DECOMPOSE, Question, StoryPlaces, Study, told};
 use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::model::{
-    DecomposeOptions, Event, EventKind, FailureClass, Patterns, Plan, Remedy, StoryContext,
-    StoryId, StoryStatus, TaskId, Usage,
+    DecomposeOptions, Event, EventKind, FailureClass, NewEvent, Patterns, Plan, Remedy,
+    StoryContext, StoryId, StoryStatus, TaskId, Usage,
 };
 use crate::plan::Rules;
 use crate::prompt::{DecomposePrompt, PromptCodebase, PromptPattern, PromptRound, PromptStory};
@@ -379,28 +378,10 @@ impl Decomposition {
 
     /// Stores the events, then tells of them.
     async fn append(&mut self, kinds: Vec<EventKind>) -> Result<()> {
-        let at = Timestamp::now();
-        let story = self.lease.story();
-        let events: Vec<Event> = kinds
-            .into_iter()
-            .zip(self.state.last_seq + 1..)
-            .map(|(kind, seq)| Event {
-                seq,
-                at,
-                story,
-                run: None,
-                task: None,
-                attempt: None,
-                kind,
-            })
-            .collect();
-        for event in &events {
-            self.state.apply(event);
-        }
-        let status = self.state.status;
-        self.aura
-            .store
-            .append(&self.lease, &events, status, None)
+        let new = kinds.into_iter().map(NewEvent::story).collect();
+        let events = self
+            .aura
+            .append(&self.lease, &mut self.state, None, new, None)
             .await?;
         if let Some(watcher) = &self.hooks.events {
             for event in events {

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::Orchestrator;
 use crate::engine::state::{Ix, State};
-use crate::engine::{StoryPlaces, Workshop, blocking, checked_out};
+use crate::engine::{StoryPlaces, Workshop, blocking, checked_out, stamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::git::{Oid, RefMove, sweep_trash};
-use crate::model::{CommitId, Event, EventKind, Policy, StoryId, StorySpec};
+use crate::model::{CommitId, Event, EventKind, NewEvent, Policy, StoryId, StorySpec};
 use crate::plan::check_patterns;
 use crate::store::StorySummary;
 
@@ -56,15 +56,7 @@ impl Orchestrator {
             .into_iter()
             .flatten()
             .zip(1..)
-            .map(|(kind, seq)| Event {
-                seq,
-                at: now,
-                story: id,
-                run: None,
-                task: None,
-                attempt: None,
-                kind,
-            })
+            .map(|(kind, seq)| stamp(id, None, seq, now, NewEvent::story(kind)))
             .collect();
         let state = State::fold(&events);
         self.store.create(&events).await?;
