@@ -30,7 +30,7 @@ async fn an_added_secret_is_refused_and_the_retry_without_it_lands() {
             "a",
             [
                 Step::ExpectPromptContains("src/client.txt:2".to_owned()),
-                Step::ExpectPromptContains("looks like a GitHub token".to_owned()),
+                Step::ExpectPromptContains("Uncovered a GitHub Personal Access Token".to_owned()),
                 Step::write("src/client.txt", mended),
             ],
         )

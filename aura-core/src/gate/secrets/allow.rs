@@ -2,7 +2,7 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::rules;
+use super::scan::scanner;
 
 /// The list, in the repository.
 pub(super) const PATH: &str = ".aura/secrets-allow";
@@ -52,5 +52,5 @@ impl Allowed {
 }
 
 fn is_rule(name: &str) -> bool {
-    rules::all().any(|rule| rule.id == name)
+    scanner().is_ok_and(|scanner| scanner.rules().any(|rule| rule.id == name))
 }

@@ -113,9 +113,12 @@ fn searcher(words: &[&str]) -> AhoCorasick {
 static IS_PLACEHOLDER: LazyLock<AhoCorasick> = LazyLock::new(|| searcher(PLACEHOLDERS));
 static HAS_WORD: LazyLock<AhoCorasick> = LazyLock::new(|| searcher(WORDS));
 
+/// The longest value that an example's words say something about; a key of many lines has room for any word.
+const SHORT: usize = 256;
+
 /// Whether any secret, of whatever shape, would be written so by somebody who only shows what one looks like.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
-    IS_PLACEHOLDER.is_match(value)
+    value.len() <= SHORT && IS_PLACEHOLDER.is_match(value)
 }
 
 /// Whether a value that nothing but its name makes a secret looks as if a machine or a careful person had made it up.

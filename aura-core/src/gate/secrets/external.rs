@@ -240,7 +240,7 @@ fn read(copies: Copies, found: bool) -> Result<Looked, Unjudged> {
             .filter(|one| one.is_ascii_alphanumeric() || "-_.".contains(*one))
             .collect();
         if !copies.allowed.has(path, &rule) {
-            let message = report::message(&rule, "a secret", "as the program says");
+            let message = report::message(&rule, "a secret, as the program says");
             looked.find(path, leak.start_line.max(1), None, message);
         }
     }

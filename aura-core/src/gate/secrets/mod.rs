@@ -3,6 +3,7 @@
 
 mod allow;
 mod doubt;
+mod exception;
 mod external;
 mod report;
 mod rule;
@@ -28,7 +29,8 @@ use crate::program::Program;
 
 /// Looks for keys, tokens and passwords in the lines that the judged commit has and its base has not.
 ///
-/// A net, not a wall: it knows the shapes of some ninety kinds of secrets, and guesses at values whose names say what they are.
+/// A net, not a wall: it has the rules of `gitleaks` 8.30.1, which are built in, the shapes of some thirty more kinds, and guesses at values
+/// whose names say what they are.
 /// What was there before is nobody's fault and not looked at; binary files and files above 16 MiB are named and not looked at.
 ///
 /// A finding names the rule, the place, and what the secret's length is, never the secret. A line with `gitleaks:allow` is let
@@ -70,10 +72,10 @@ impl SecretsGate {
 #[async_trait]
 impl Gate for SecretsGate {
     fn digest(&self) -> String {
-        let mut parts = vec!["secrets gate, version 1".to_owned()];
+        let mut parts = vec!["secrets gate, version 2".to_owned()];
         match &self.program {
             Some(program) => parts.push(program.digest("secrets gate")),
-            None => parts.extend(rules::all().map(rule::Rule::definition)),
+            None => parts.extend(scan::scanner().map(|scanner| scanner.definition().to_owned())),
         }
         digest(parts.iter().map(String::as_bytes))
     }
@@ -133,21 +135,28 @@ fn look(request: &GateRequest, cancel: &CancellationToken) -> Result<Looked, Unj
     let allowed = allowed(request)?;
     let mut looked = Looked::default();
     let mut stopped = None;
-    each_file(request, cancel, |file| match file.content {
-        AddedContent::Lines(runs) => {
-            for run in runs {
-                match scanner.scan(&file.path, run.first, &run.bytes) {
-                    Ok(hits) => looked.add(&file.path, hits, &allowed),
-                    Err(why) => stopped = Some(why),
-                }
-            }
+    each_file(request, cancel, |file| {
+        match scan(scanner, &file) {
+            Ok(hits) => looked.add(&file.path, hits, &allowed),
+            Err(why) => stopped = Some(why),
         }
-        other => looked.leave_out(&file.path, &other),
+        looked.leave_out(&file.path, &file.content);
     })?;
     match stopped {
         Some(why) => Err(Unjudged::Broken(why)),
         None => Ok(looked),
     }
+}
+
+/// What looks like a secret in the lines of a file, or is one by its path.
+fn scan(scanner: &scan::Scanner, file: &git::AddedFile) -> Result<Vec<scan::Hit>, String> {
+    let mut hits: Vec<_> = scanner.scan_path(&file.path)?.into_iter().collect();
+    if let AddedContent::Lines(runs) = &file.content {
+        for run in runs {
+            hits.extend(scanner.scan(&file.path, run.first, &run.bytes)?);
+        }
+    }
+    Ok(hits)
 }
 
 /// The list of the base: the work does not decide what is looked for in it.

@@ -27,7 +27,7 @@ impl Looked {
     /// Takes what was found in a file.
     pub(super) fn add(&mut self, path: &str, hits: Vec<Hit>, allowed: &Allowed) {
         for hit in hits {
-            let Hit { rule, line, .. } = hit;
+            let Hit { rule, line, .. } = &hit;
             if hit.allowed {
                 self.allowed
                     .push(format!("{path}:{line} ({rule}), by its line"));
@@ -35,12 +35,9 @@ impl Looked {
                 self.allowed
                     .push(format!("{path}:{line} ({rule}), by {}", allow::PATH));
             } else {
-                self.find(
-                    path,
-                    line,
-                    Some(hit.column),
-                    message(rule, hit.what, &hit.masked),
-                );
+                let length = hit.length.map(|length| format!(" ({length} bytes)"));
+                let message = message(rule, &hit.says) + &length.unwrap_or_default();
+                self.find(path, *line, Some(hit.column), message);
             }
         }
     }
@@ -114,9 +111,9 @@ Take each secret out: read it from the environment, or from a file that is ignor
 A secret that was shared is to be revoked. A false alarm is let through by `gitleaks:allow` in a comment on its line, or by its path \
 in .aura/secrets-allow, which counts once it is in the branch that the work starts from.\n";
 
-/// What a finding says: the rule, what it looks like, and how long it is.
-pub(super) fn message(rule: &str, what: &str, masked: &str) -> String {
-    format!("{rule}: this looks like {what} ({masked})")
+/// What a finding says: the rule, and what that says.
+pub(super) fn message(rule: &str, says: &str) -> String {
+    format!("{rule}: {says}")
 }
 
 /// The verdict when time is up.

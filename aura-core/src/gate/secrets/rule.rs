@@ -1,36 +1,49 @@
-//! What a rule is: words that a line must have, and a shape.
+//! What a rule is: words that a text must have, an expression, and what casts doubt on what it finds.
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+
+use super::exception::Exception;
+
+/// Bytes that a compiled expression may take; some have bounded repetitions of whole classes.
+const EXPRESSION_LIMIT: usize = 16 << 20;
 
 /// One kind of secret.
+#[derive(Debug, Default)]
 pub(super) struct Rule {
     /// Its name, as it stands in findings and in lists of what is allowed.
-    pub(super) id: &'static str,
-    /// What it finds, to be read after "looks like".
-    pub(super) what: &'static str,
-    /// In lower case; a line with none of them, in any case, is not looked at.
-    pub(super) keys: &'static [&'static str],
-    /// How the secret is found.
-    pub(super) shape: Shape,
-    /// Bits per byte that a random value has at least. What people write as an example has fewer.
+    pub(super) id: String,
+    /// What a finding says of it, to be read after the name.
+    pub(super) says: String,
+    /// In lower case; a text with none of them, in any case, is not looked at.
+    pub(super) keys: Vec<String>,
+    /// How the secret is found. Without one, a file is a secret by its path.
+    pub(super) expression: Option<String>,
+    /// The group of the expression that is the secret. Without one it is the first that took part in the match, or all of it.
+    pub(super) group: Option<usize>,
+    /// What the expression is asked about.
+    pub(super) reach: Reach,
+    /// Bits per byte that a secret has more of. What people write as an example has fewer.
     pub(super) entropy: f64,
+    /// An expression for the paths of the files that it is for; all files without one.
+    pub(super) files: Option<String>,
+    /// A value that nobody gave a shape: only what looks random counts, in files where that means something.
+    pub(super) guess: Option<Where>,
+    /// What it does not mean.
+    pub(super) exceptions: Vec<Exception>,
 }
 
-/// How a secret is found.
-#[derive(Clone, Copy)]
-pub(super) enum Shape {
-    /// It says what it is: an expression for all of it, which stands between other characters.
-    Token(&'static str),
-    /// It says nothing, but stands near a word that does: expressions for the word and for the value.
-    Near(&'static str, &'static str),
-    /// An expression over several lines whose first group is the secret.
-    Block(&'static str),
-    /// An expression of one line whose first group is the secret, and nobody gave that a shape: only what looks random counts, in files where that means something.
-    Guess(&'static str, Where),
+/// What an expression is asked about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Each line that has one of the rule's words.
+    #[default]
+    Line,
+    /// All lines together that stand beside each other.
+    Text,
 }
 
 /// In which files a guess is made.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Where {
     /// In all that people write.
     Written,
@@ -38,42 +51,20 @@ pub(super) enum Where {
     Settings,
 }
 
-/// Between a name and its value: the end of the name, quotes, brackets, perhaps a type, and what assigns.
-const ASSIGNED: &str = r#"[\w.-]{0,30}["'`\])]{0,3}[ \t]{0,8}(?::[ \t]{0,2}[&'\w.<>|? ]{1,30}=|:=|=>|->|[=:,])[ \t]{0,8}["'`(]{0,2}"#;
-/// What a value ends with.
-const END: &str = r#"(?:["'`\s;,)<\\]|$)"#;
+/// An expression of a rule. It knows bytes, not characters.
+pub(super) fn compile(expression: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(expression)
+        .unicode(false)
+        .size_limit(EXPRESSION_LIMIT)
+        .build()
+}
 
-impl Rule {
-    /// The expression. Its first group is the secret; it knows bytes, not characters.
-    pub(super) fn compile(&self) -> Result<Regex, regex::Error> {
-        let pattern = match self.shape {
-            Shape::Token(token) => format!(r"\b({token})(?:[^0-9A-Za-z_-]|$)"),
-            Shape::Near(word, value) => format!(r"(?i:{word}){ASSIGNED}({value}){END}"),
-            Shape::Block(pattern) | Shape::Guess(pattern, _) => pattern.to_owned(),
-        };
-        RegexBuilder::new(&pattern)
-            .unicode(false)
-            .size_limit(16 << 20)
-            .build()
-    }
-
-    /// All of it as a text that changes when it does.
-    pub(super) fn definition(&self) -> String {
-        let shape = match self.shape {
-            Shape::Token(token) => format!("token {token}"),
-            Shape::Near(word, value) => format!("near {word} {value}"),
-            Shape::Block(pattern) => format!("block {pattern}"),
-            Shape::Guess(pattern, Where::Written) => format!("written {pattern}"),
-            Shape::Guess(pattern, Where::Settings) => format!("settings {pattern}"),
-        };
-        let keys = self.keys.join(" ");
-        format!("{} {keys} {shape} {}", self.id, self.entropy)
-    }
-
-    /// Whether the beginning of the secret tells its kind and nothing more.
-    pub(super) const fn has_known_beginning(&self) -> bool {
-        matches!(self.shape, Shape::Token(_))
-    }
+/// Several of them that are asked together.
+pub(super) fn compile_all(expressions: &[String]) -> Result<RegexSet, regex::Error> {
+    RegexSetBuilder::new(expressions)
+        .unicode(false)
+        .size_limit(EXPRESSION_LIMIT)
+        .build()
 }
 
 /// Shannon's measure of how evenly the bytes of a value are spread, in bits per byte.

@@ -1,48 +1,60 @@
-//! Looks for secrets in lines. Only lines with a rule's words are looked at closely, and only then is its expression compiled.
+//! Looks for secrets in lines. Only what has a rule's words is looked at closely, and only then is its expression compiled.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{LazyLock, OnceLock};
 
 use aho_corasick::AhoCorasick;
-use regex::bytes::Regex;
+use regex::bytes::{Captures, Regex};
 
 use super::doubt;
-use super::rule::{Rule, Shape, entropy};
-use super::rules;
+use super::exception::{Exception, Find};
+use super::rule::{Reach, Rule, compile, entropy};
+use super::rules::{self, Rules};
 
-/// How far a secret of several lines may reach from its first line.
-const BLOCK: usize = 8 * 1024;
 /// A line with these words is let through, as by the program that has given them their name.
 const ALLOW: &[u8] = b"gitleaks:allow";
+/// How an expression begins for a value that says nothing and stands behind the name of its issuer.
+const NAMED: &str = r"(?i)[\w.-]{0,50}?(?:";
 
 /// A place that looks like a secret. The secret itself is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hit {
     /// The rule's name.
-    pub(super) rule: &'static str,
-    /// What the rule finds.
-    pub(super) what: &'static str,
+    pub(super) rule: String,
+    /// What it says of what it finds.
+    pub(super) says: String,
     /// From 1.
     pub(super) line: u32,
     /// In bytes, from 1.
     pub(super) column: u32,
-    /// The secret's known beginning, if it has one, and its length.
-    pub(super) masked: String,
+    /// Bytes that the secret has; `None` where the file as a whole is one.
+    pub(super) length: Option<usize>,
     /// The line says that it is none.
     pub(super) allowed: bool,
 }
 
 /// The rules and what finds their words.
 pub(super) struct Scanner {
-    rules: Vec<(&'static Rule, OnceLock<Regex>)>,
+    rules: Vec<Compiled>,
+    never: Exception,
+    unwritten: Exception,
     keys: AhoCorasick,
     /// The rule of each word.
     owners: Vec<usize>,
+    definition: String,
+}
+
+/// A rule, with its expressions once they are needed.
+struct Compiled {
+    rule: Rule,
+    expression: OnceLock<Regex>,
+    files: OnceLock<Regex>,
 }
 
 /// One for the whole process: what was compiled once is used by all gates.
-static SCANNER: LazyLock<Result<Scanner, String>> = LazyLock::new(|| Scanner::new(rules::all()));
+static SCANNER: LazyLock<Result<Scanner, String>> =
+    LazyLock::new(|| rules::built_in().and_then(Scanner::new));
 
 /// The scanner with the built-in rules, or why there is none.
 pub(super) fn scanner() -> Result<&'static Scanner, String> {
@@ -56,40 +68,99 @@ struct Found {
 }
 
 impl Scanner {
-    /// One for these rules. Where two find the same text, the earlier one names it.
-    pub(super) fn new(rules: impl IntoIterator<Item = &'static Rule>) -> Result<Self, String> {
-        let rules: Vec<_> = rules
-            .into_iter()
-            .map(|rule| (rule, OnceLock::new()))
-            .collect();
+    /// One for these rules.
+    ///
+    /// # Errors
+    /// Why their words cannot be searched for.
+    pub(super) fn new(rules: Rules) -> Result<Self, String> {
+        let compiled = |rule| Compiled {
+            rule,
+            expression: OnceLock::new(),
+            files: OnceLock::new(),
+        };
+        let all: Vec<_> = rules.all.into_iter().map(compiled).collect();
         let words = || {
-            let all = rules.iter().enumerate();
-            all.flat_map(|(at, (rule, _))| rule.keys.iter().map(move |key| (at, *key)))
+            let all = all.iter().enumerate();
+            all.flat_map(|(at, one)| one.rule.keys.iter().map(move |key| (at, key)))
         };
         let keys = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .build(words().map(|(_, key)| key))
             .map_err(|error| format!("the words of the rules cannot be searched for: {error}"))?;
-        let owners = words().map(|(at, _)| at).collect();
         Ok(Self {
-            rules,
+            owners: words().map(|(at, _)| at).collect(),
             keys,
-            owners,
+            never: rules.never,
+            unwritten: rules.unwritten,
+            definition: rules.definition,
+            rules: all,
         })
     }
 
+    /// A text that changes when the rules do.
+    pub(super) fn definition(&self) -> &str {
+        &self.definition
+    }
+
+    /// Its rules.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().map(|one| &one.rule)
+    }
+
+    /// The file itself, where its path says that it is a secret.
+    ///
+    /// # Errors
+    /// Why it cannot be said.
+    pub(super) fn scan_path(&self, path: &str) -> Result<Option<Hit>, String> {
+        for one in self
+            .rules
+            .iter()
+            .filter(|one| one.rule.expression.is_none())
+        {
+            if one.is_for(path)? {
+                return Ok(Some(Hit {
+                    rule: one.rule.id.clone(),
+                    says: one.rule.says.clone(),
+                    line: 1,
+                    column: 1,
+                    length: None,
+                    allowed: false,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
     /// What looks like a secret in lines of a file, of which the first has the number `first`. In order.
+    ///
+    /// # Errors
+    /// The rule that cannot be used, and why.
     pub(super) fn scan(&self, path: &str, first: u32, text: &[u8]) -> Result<Vec<Hit>, String> {
         let mut found = Vec::new();
+        let is_written = !self.unwritten.covers_path(path)?;
         for (rule, part) in self.candidates(path, text) {
-            let expression = self.expression(rule)?;
-            for captures in expression.captures_iter(&text[part.clone()]) {
-                let Some(secret) = captures.get(1) else {
+            let one = &self.rules[rule];
+            // A lock file has what looks like the key of a service, and tokens only by mistake.
+            if (!is_written && one.goes_by_a_name()) || !one.is_for(path)? {
+                continue;
+            }
+            for captures in one.expression()?.captures_iter(&text[part.clone()]) {
+                let Some(secret) = one.secret(&captures) else {
                     continue;
                 };
-                if is_secret(self.rules[rule].0, secret.as_bytes()) {
-                    let secret = part.start + secret.start()..part.start + secret.end();
-                    found.push(Found { rule, secret });
+                let within = |range: Range<usize>| part.start + range.start..part.start + range.end;
+                let matched = within(captures.get_match().range());
+                let find = Find {
+                    path,
+                    secret: &text[within(secret.clone())],
+                    matched: &text[matched.clone()],
+                    lines: &text[lines_around(text, &matched)],
+                };
+                if self.is_secret(&one.rule, &find)? {
+                    found.push(Found {
+                        rule,
+                        secret: within(secret),
+                    });
                 }
             }
         }
@@ -106,66 +177,93 @@ impl Scanner {
         // A line of a megabyte may have thousands of words.
         let mut line = 0..0;
         for word in self.keys.find_overlapping_iter(text) {
-            let rule = self.owners[word.pattern().as_usize()];
-            if !line.contains(&word.start()) {
-                line = line_around(text, word.start());
+            let at = self.owners[word.pattern().as_usize()];
+            let rule = &self.rules[at].rule;
+            if rule
+                .guess
+                .is_some_and(|place| !doubt::is_guessed_in(path, place))
+            {
+                continue;
             }
-            let line = line.clone();
-            let part = match self.rules[rule].0.shape {
-                Shape::Block(_) => line.start..(line.start + BLOCK).min(text.len()),
-                Shape::Guess(_, place) if !doubt::is_guessed_in(path, place) => continue,
-                _ => line,
+            let part = match rule.reach {
+                Reach::Text => 0..text.len(),
+                Reach::Line => {
+                    if !line.contains(&word.start()) {
+                        line = lines_around(text, &word.range());
+                    }
+                    line.clone()
+                }
             };
-            candidates.insert((rule, part.start, part.end));
+            candidates.insert((at, part.start, part.end));
         }
         let parts = candidates.into_iter();
         parts.map(|(rule, start, end)| (rule, start..end)).collect()
     }
 
-    fn expression(&self, rule: usize) -> Result<&Regex, String> {
-        let (rule, compiled) = &self.rules[rule];
-        if let Some(expression) = compiled.get() {
-            return Ok(expression);
+    fn is_secret(&self, rule: &Rule, find: &Find<'_>) -> Result<bool, String> {
+        let is_dull = rule.entropy > 0.0 && entropy(find.secret) <= rule.entropy;
+        if is_dull || doubt::is_placeholder(find.secret) || self.never.covers(find)? {
+            return Ok(false);
         }
-        let expression = rule
-            .compile()
-            .map_err(|error| format!("the rule {} cannot be used: {error}", rule.id))?;
-        Ok(compiled.get_or_init(|| expression))
+        for exception in &rule.exceptions {
+            if exception.covers(find)? {
+                return Ok(false);
+            }
+        }
+        Ok(rule.guess.is_none() || doubt::looks_random(find.secret))
     }
 
     fn hit(&self, text: &[u8], found: &Found, line: u32, start: usize) -> Hit {
-        let rule = self.rules[found.rule].0;
-        let whole = &text[line_around(text, start)];
+        let rule = &self.rules[found.rule].rule;
+        let whole = &text[lines_around(text, &found.secret)];
         Hit {
-            rule: rule.id,
-            what: rule.what,
+            rule: rule.id.clone(),
+            says: rule.says.clone(),
             line,
             column: u32::try_from(found.secret.start - start + 1).unwrap_or(u32::MAX),
-            masked: masked(rule, &text[found.secret.clone()]),
+            length: Some(found.secret.len()),
             allowed: whole.windows(ALLOW.len()).any(|window| window == ALLOW),
         }
     }
 }
 
-fn is_secret(rule: &Rule, secret: &[u8]) -> bool {
-    if entropy(secret) < rule.entropy || doubt::is_placeholder(secret) {
-        return false;
+impl Compiled {
+    fn expression(&self) -> Result<&Regex, String> {
+        let expression = self.rule.expression.as_deref().unwrap_or_default();
+        self.compiled(&self.expression, expression)
     }
-    match rule.shape {
-        Shape::Guess(..) => doubt::looks_random(secret),
-        Shape::Token(_) | Shape::Near(..) | Shape::Block(_) => true,
-    }
-}
 
-/// Four characters where they only say whose it is, and how many there are in all.
-fn masked(rule: &Rule, secret: &[u8]) -> String {
-    let known = match secret.get(..4) {
-        Some(known) if rule.has_known_beginning() && secret.len() >= 20 => {
-            String::from_utf8_lossy(known).into_owned()
+    fn is_for(&self, path: &str) -> Result<bool, String> {
+        match &self.rule.files {
+            Some(files) => Ok(self.compiled(&self.files, files)?.is_match(path.as_bytes())),
+            None => Ok(true),
         }
-        _ => String::new(),
-    };
-    format!("{known}\u{2026}, {} bytes", secret.len())
+    }
+
+    fn compiled<'a>(&self, kept: &'a OnceLock<Regex>, text: &str) -> Result<&'a Regex, String> {
+        if let Some(expression) = kept.get() {
+            return Ok(expression);
+        }
+        let expression = compile(text)
+            .map_err(|error| format!("the rule {} cannot be used: {error}", self.rule.id))?;
+        Ok(kept.get_or_init(|| expression))
+    }
+
+    /// Whether only the name before a value tells whose it is.
+    fn goes_by_a_name(&self) -> bool {
+        let expression = self.rule.expression.as_deref();
+        expression.is_some_and(|expression| expression.starts_with(NAMED))
+    }
+
+    /// The part of a match that is the secret.
+    fn secret(&self, captures: &Captures<'_>) -> Option<Range<usize>> {
+        let taken = |at| captures.get(at).filter(|group| !group.is_empty());
+        let group = match self.rule.group {
+            Some(group) => taken(group),
+            None => (1..captures.len()).find_map(taken).or_else(|| taken(0)),
+        };
+        group.map(|group| group.range())
+    }
 }
 
 /// Of those that share bytes, the one that begins first, and of these the one of the earliest rule.
@@ -203,15 +301,15 @@ fn located<'a>(
     })
 }
 
-/// The line that a byte is in, without its end.
-fn line_around(text: &[u8], at: usize) -> Range<usize> {
-    let start = text[..at]
+/// The lines that some bytes are in, without the last one's end.
+fn lines_around(text: &[u8], bytes: &Range<usize>) -> Range<usize> {
+    let start = text[..bytes.start]
         .iter()
         .rposition(|byte| *byte == b'\n')
         .map_or(0, |end| end + 1);
-    let end = text[at..]
+    let end = text[bytes.end..]
         .iter()
         .position(|byte| *byte == b'\n')
-        .map_or(text.len(), |end| at + end);
+        .map_or(text.len(), |end| bytes.end + end);
     start..end
 }

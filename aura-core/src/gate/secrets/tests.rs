@@ -7,8 +7,9 @@ mod synthetic;
 
 use super::allow::Allowed;
 use super::doubt;
-use super::rule::{Rule, Shape, Where, entropy};
-use super::rules;
+use super::exception::{Exception, Find};
+use super::rule::{Reach, Rule, Where, compile, entropy};
+use super::rules::{self, Rules};
 use super::scan::{Scanner, scanner};
 
 use synthetic::{KINDS, LINE, Random, file, github, private_key};
@@ -25,29 +26,41 @@ fn found(path: &str, text: &str) -> Vec<String> {
 
 #[test]
 fn every_rule_can_be_used() {
-    let mut ids: Vec<_> = rules::all().map(|rule| rule.id).collect();
-    assert!(ids.len() > 85, "{} rules", ids.len());
-    for rule in rules::all() {
-        let expression = rule
-            .compile()
-            .unwrap_or_else(|error| panic!("{}: {error}", rule.id));
-        assert!(
-            expression.captures_len() >= 2,
-            "{} names no secret",
-            rule.id
-        );
-        assert!(!rule.keys.is_empty(), "{} would be asked always", rule.id);
-        for key in rule.keys {
-            assert_eq!(*key, key.to_lowercase(), "{}", rule.id);
+    let Rules {
+        all,
+        never,
+        unwritten,
+        ..
+    } = rules::built_in().unwrap();
+    let mut ids: Vec<_> = all.iter().map(|rule| &rule.id).collect();
+    assert!(ids.len() > 250, "{} rules", ids.len());
+    let find = Find {
+        path: "",
+        secret: b"",
+        matched: b"",
+        lines: b"",
+    };
+    for rule in &all {
+        let id = &rule.id;
+        for expression in rule.expression.iter().chain(&rule.files) {
+            compile(expression).unwrap_or_else(|error| panic!("{id}: {error}"));
+        }
+        for exception in &rule.exceptions {
+            exception
+                .covers(&find)
+                .unwrap_or_else(|error| panic!("{id}: {error}"));
+        }
+        let is_a_file = rule.expression.is_none() && rule.files.is_some();
+        assert!(is_a_file || !rule.keys.is_empty(), "{id} is never asked");
+        for key in &rule.keys {
+            assert_eq!(*key, key.to_lowercase(), "{id}");
         }
     }
+    never.covers(&find).unwrap();
+    unwritten.covers_path("").unwrap();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(
-        ids.len(),
-        rules::all().count(),
-        "a name stands for two rules"
-    );
+    assert_eq!(ids.len(), all.len(), "a name stands for two rules");
 }
 
 #[test]
@@ -139,6 +152,10 @@ fn a_line_is_needed_for_what_has_a_shape_and_several_for_a_key() {
     let mut random = Random::new(7);
     let key = private_key(&mut random);
     assert_eq!(found("id", &format!("x\n{key}")), ["private-key:2"]);
+    // A word in it does not make it an example.
+    let (mark, lines) = key.split_once('\n').unwrap();
+    let commented = format!("{mark}\nComment: EXAMPLE\n{lines}");
+    assert_eq!(found("id", &commented), ["private-key:1"]);
     // As a string of a program, with its line ends written out.
     let escaped = key.replace('\n', "\\n");
     assert_eq!(
@@ -148,21 +165,23 @@ fn a_line_is_needed_for_what_has_a_shape_and_several_for_a_key() {
     let (one, two) = (github(&mut random), github(&mut random));
     assert_eq!(
         found("a", &format!("{one} {two}\r\n\n{one}\n")),
-        ["github-token:1", "github-token:1", "github-token:3"]
+        ["github-pat:1", "github-pat:1", "github-pat:3"]
     );
-    // Part of something longer is something else.
-    assert_eq!(found("a", &format!("x{one}")), [""; 0]);
+    // What is part of something longer may be something else.
+    let short = "q8Zr2Lw9Xv4Tb7Yn1Kd6Hs3Jf5Gm0Pc9";
+    assert_eq!(found("a", &format!("cio{short}")), ["crates-token:1"]);
+    assert_eq!(found("a", &format!("xcio{short}")), [""; 0]);
     // Of two rules for one text the more exact one names it.
     assert_eq!(
         found("a.py", &format!("api_token = \"{one}\"")),
-        ["github-token:1"]
+        ["github-pat:1"]
     );
     // Bytes that are no text are no obstacle.
     let mut bytes = b"\xff\xfe\x80 ".to_vec();
     bytes.extend_from_slice(one.as_bytes());
     let hits = scanner().unwrap().scan("a", 41, &bytes).unwrap();
     assert_eq!((hits.len(), hits[0].line, hits[0].column), (1, 41, 5));
-    assert_eq!(hits[0].masked, "ghp_\u{2026}, 40 bytes");
+    assert_eq!(hits[0].length, Some(40));
 }
 
 #[test]
@@ -170,20 +189,20 @@ fn a_line_may_say_that_it_is_none() {
     let token = github(&mut Random::new(9));
     assert_eq!(
         found("a.py", &format!("{token} # gitleaks:allow\n{token}\n")),
-        ["!github-token:1", "github-token:2"]
+        ["!github-pat:1", "github-pat:2"]
     );
 }
 
 #[test]
 fn a_list_allows_files_and_rules() {
-    let list = "# comment\n\ntests/**\ndocs/*.md github-token\nwith blank.txt\n";
+    let list = "# comment\n\ntests/**\ndocs/*.md github-pat\nwith blank.txt\n";
     let allowed = Allowed::parse(list).unwrap();
     for (path, rule, expected) in [
         ("tests/a/b.rs", "any", true),
         ("tests.rs", "any", false),
-        ("docs/a.md", "github-token", true),
+        ("docs/a.md", "github-pat", true),
         ("docs/a.md", "private-key", false),
-        ("docs/deep/a.md", "github-token", false),
+        ("docs/deep/a.md", "github-pat", false),
         ("with blank.txt", "any", true),
     ] {
         assert_eq!(allowed.has(path, rule), expected, "{path} {rule}");
@@ -195,36 +214,43 @@ fn a_list_allows_files_and_rules() {
 #[test]
 fn words_entropy_and_doubt_each_decide() {
     let token = github(&mut Random::new(11));
-    let rule = |keys, entropy| -> &'static Rule {
-        Box::leak(Box::new(Rule {
-            id: "one",
-            what: "one",
-            keys,
-            shape: Shape::Token("ghp_[A-Za-z0-9]{36}"),
-            entropy,
-        }))
+    let rule = |key: &str, entropy| Rule {
+        id: "one".to_owned(),
+        keys: vec![key.to_owned()],
+        expression: Some("ghp_[A-Za-z0-9]{36}".to_owned()),
+        entropy,
+        ..Rule::default()
     };
-    let count = |rule, text: &str| {
-        let scanner = Scanner::new([rule]).unwrap();
-        scanner.scan("a", 1, text.as_bytes()).unwrap().len()
+    let scanner = |rule| {
+        Scanner::new(Rules {
+            all: vec![rule],
+            never: Exception::default(),
+            unwritten: Exception::default(),
+            definition: String::new(),
+        })
+        .unwrap()
     };
-    assert_eq!(count(rule(&["ghp_"], 3.0), &token), 1);
-    // Without its word on the line, a rule is not asked.
-    assert_eq!(count(rule(&["elsewhere"], 3.0), &token), 0);
-    assert_eq!(
-        count(rule(&["elsewhere"], 3.0), &format!("elsewhere\n{token}")),
-        0
-    );
+    let count = |rule, text: &str| scanner(rule).scan("a", 1, text.as_bytes()).unwrap().len();
+    assert_eq!(count(rule("ghp_", 3.0), &token), 1);
+    // Without its word on the line, a rule is not asked, unless it is asked about all lines.
+    assert_eq!(count(rule("elsewhere", 3.0), &token), 0);
+    let beside = format!("elsewhere\n{token}");
+    assert_eq!(count(rule("elsewhere", 3.0), &beside), 0);
+    let everywhere = Rule {
+        reach: Reach::Text,
+        ..rule("elsewhere", 3.0)
+    };
+    assert_eq!(count(everywhere, &beside), 1);
     // The same letter again and again is no secret, unless nobody asks how random it is.
     let dull = format!("ghp_{}", "abc".repeat(12));
-    assert_eq!(count(rule(&["ghp_"], 3.0), &dull), 0);
-    assert_eq!(count(rule(&["ghp_"], 0.0), &dull), 1);
+    assert_eq!(count(rule("ghp_", 3.0), &dull), 0);
+    assert_eq!(count(rule("ghp_", 0.0), &dull), 1);
     // A rule that cannot be compiled is not passed over.
-    let broken: &'static Rule = Box::leak(Box::new(Rule {
-        shape: Shape::Block("(?<unclosed"),
-        ..*rule(&["ghp_"], 0.0)
-    }));
-    let why = Scanner::new([broken]).unwrap().scan("a", 1, b"ghp_");
+    let broken = Rule {
+        expression: Some("(?<unclosed".to_owned()),
+        ..rule("ghp_", 0.0)
+    };
+    let why = scanner(broken).scan("a", 1, b"ghp_");
     assert!(why.unwrap_err().contains("the rule one cannot be used"));
 }
 

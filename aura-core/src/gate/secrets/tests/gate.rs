@@ -114,12 +114,12 @@ async fn new_lines_are_judged_and_the_secret_is_nowhere() {
         .collect();
     assert_eq!(shown.len(), 2, "{shown:?}");
     assert!(
-        shown[0].starts_with("id:1 private-key: this looks like a private key"),
+        shown[0].starts_with("id:1 private-key: Identified a Private Key, which may compromise"),
         "{shown:?}"
     );
     assert_eq!(
         shown[1],
-        "src/a.rs:4 github-token: this looks like a GitHub token (ghp_\u{2026}, 40 bytes)"
+        "src/a.rs:4 github-pat: Uncovered a GitHub Personal Access Token, potentially leading to unauthorized repository access and sensitive content exposure (40 bytes)"
     );
     assert!(report.output_tail.contains("not looked at: image (binary)"));
     assert!(report.output_tail.contains(".aura/secrets-allow"));
@@ -134,7 +134,7 @@ async fn new_lines_are_judged_and_the_secret_is_nowhere() {
 #[tokio::test]
 async fn a_list_counts_once_it_is_in_the_base() {
     let token = github(&mut Random::new(23));
-    let list: (&str, &[u8]) = (".aura/secrets-allow", b"fixtures/** github-token\n");
+    let list: (&str, &[u8]) = (".aura/secrets-allow", b"fixtures/** github-pat\n");
     let file = ("fixtures/a", token.as_bytes());
     let world = World::new();
     let start = world.commit(&[("readme", b"x")]);
@@ -147,7 +147,7 @@ async fn a_list_counts_once_it_is_in_the_base() {
     assert!(
         report
             .output_tail
-            .contains("let through: fixtures/b:1 (github-token), by .aura/secrets-allow"),
+            .contains("let through: fixtures/b:1 (github-pat), by .aura/secrets-allow"),
         "{}",
         report.output_tail
     );

@@ -161,7 +161,7 @@ pub(super) fn private_key(random: &mut Random) -> String {
     mark("BEGIN") + &lines + &mark("END")
 }
 
-/// One that `github-token` finds.
+/// One that `github-pat` finds.
 pub(super) fn github(random: &mut Random) -> String {
     format!("ghp_{}", random.of(WORD, 36))
 }
