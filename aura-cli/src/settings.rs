@@ -44,7 +44,7 @@ pub(crate) struct Settings {
     /// What holds for agents that say nothing else.
     pub(crate) shared: Shared,
     /// What a story may use up, by the file.
-    pub(crate) limits: Limits,
+    limits: Limits,
     /// The repository's patterns; `None` where it has no place for them.
     pub(crate) patterns: Option<Patterns>,
 }
@@ -181,6 +181,22 @@ impl Settings {
             policy.on_exhausted = what.into();
         }
         policy
+    }
+
+    /// What a story may use up: arguments win over the file, one by one.
+    pub(crate) fn limits(&self, given: Limits) -> Limits {
+        let mut limits = self.limits;
+        limits.attempts = given.attempts.or(limits.attempts);
+        limits.tokens = given.tokens.or(limits.tokens);
+        limits.cost_usd = given.cost_usd.or(limits.cost_usd);
+        limits
+    }
+
+    /// The part of them that holds while it is cut into tasks: questions are no starts.
+    pub(crate) fn limits_of_questions(&self, given: Limits) -> Limits {
+        let mut limits = self.limits(given);
+        limits.attempts = None;
+        limits
     }
 
     /// Begins to open the repository with the agents and the gates.

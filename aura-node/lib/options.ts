@@ -280,6 +280,11 @@ export interface DecomposeOptions {
   maxParallelism?: number;
   /** A plan of more tasks is not taken; 50 where absent. */
   maxTasks?: number;
+  /**
+   * What the story may use up. A question is asked only while the story has used less than that; `attempts` limits the questions of this
+   * call, which are three at the most anyway.
+   */
+  limits?: Limits;
 }
 
 /** What one call of `complete` asks for. */

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use aura_core::{
-    Error, ErrorKind, Limits, Orchestrator, Plan, Result, RunOptions, StoryId, StorySpec,
-};
+use aura_core::{Error, ErrorKind, Orchestrator, Plan, Result, RunOptions, StoryId, StorySpec};
 
 use super::drive::{Ended, Landing, tell_end, to_the_end};
 use super::{decompose, detach, plan};
@@ -71,7 +69,8 @@ async fn from_words(environment: &Environment, program: &Program, args: &RunArgs
     }
     let story = aura.create_story(spec).await?;
     let mut reporter = Reporter::choose(args.run.json);
-    let options = args.tasks.options(settings.parallel);
+    let limits = settings.limits_of_questions(args.run.limits.limits());
+    let options = args.tasks.options(settings.parallel).limits(limits);
     let plan = decompose::decompose(&settings, (&aura, story), options, &mut reporter).await?;
     settings.check_plan(&plan, &args.run)?;
     settings.preflight(&plan).await?;
@@ -152,7 +151,7 @@ pub(super) fn run_options(settings: &Settings, flags: &RunFlags) -> RunOptions {
         .tasks(flags.tasks.iter().map(String::as_str))
         .with_dependencies(flags.with_dependencies)
         .one_wave(flags.wave)
-        .limits(limits(settings.limits, flags.limits.limits()));
+        .limits(settings.limits(flags.limits.limits()));
     let options = settings
         .fallbacks()
         .fold(options, |options, (agent, other)| {
@@ -162,14 +161,6 @@ pub(super) fn run_options(settings: &Settings, flags: &RunFlags) -> RunOptions {
         Some(agents) => options.max_parallel(agents),
         None => options,
     }
-}
-
-/// Arguments win over the file, one by one.
-fn limits(mut file: Limits, given: Limits) -> Limits {
-    file.attempts = given.attempts.or(file.attempts);
-    file.tokens = given.tokens.or(file.tokens);
-    file.cost_usd = given.cost_usd.or(file.cost_usd);
-    file
 }
 
 /// What happens to its result.

@@ -316,3 +316,35 @@ fn who_reviews_is_named_by_the_call_the_file_or_its_name() {
     let unknown = choose_reviewer(&flags(Some("nobody"), false), Some(&config), &config.agents);
     assert!(unknown.expect_err("unknown").to_string().contains("nobody"));
 }
+
+#[test]
+fn limits_of_arguments_win_one_by_one_and_questions_are_no_starts() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let repo = directory.path();
+    let init = std::process::Command::new("git")
+        .arg("init")
+        .arg("-q")
+        .arg(repo)
+        .status();
+    assert!(init.expect("git").success());
+    std::fs::create_dir(repo.join(".aura")).expect("a directory");
+    std::fs::write(
+        repo.join(PATH),
+        "limits: { attempts: 9, tokens: 500, cost_usd: 2.5 }\n",
+    )
+    .expect("written");
+    let at = Place {
+        repo: Some(repo.to_owned()),
+    };
+    let flags = EngineFlags::default();
+    let settings = Settings::read(&Environment::default(), &at, &flags, None).expect("settings");
+    let given = Limits::default().tokens(700);
+    assert_eq!(
+        settings.limits(given),
+        Limits::default().attempts(9).tokens(700).cost_usd(2.5)
+    );
+    assert_eq!(
+        settings.limits_of_questions(given),
+        Limits::default().tokens(700).cost_usd(2.5)
+    );
+}

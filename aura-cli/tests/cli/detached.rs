@@ -105,6 +105,35 @@ fn a_detached_run_is_waited_for() {
 }
 
 #[test]
+fn a_decomposition_of_another_process_is_cancelled() {
+    let world = World::new();
+    let held = Held::new(&world);
+    let words = [
+        "run",
+        "Do it",
+        "--decompose",
+        "--agent-command",
+        &held.agent,
+        "--no-gates",
+    ];
+    let mut command = world.command(&words);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let asking = command.spawn().expect("aura");
+    held.wait();
+    let list = world.expect(0, &["story", "list", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&list.out).expect("JSON");
+    assert_eq!(list[0]["status"], "decomposing");
+    let id = list[0]["id"].as_str().expect("an id");
+    world.expect(0, &["story", "cancel", id]);
+    let said = Said::of(&asking.wait_with_output().expect("its end"));
+    assert_eq!(said.code, 130, "{said:#?}");
+    assert!(said.err.contains("cancelled"), "{}", said.err);
+    let said = world.expect(0, &["story", "show", id, "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(shown["status"], "cancelled");
+}
+
+#[test]
 fn a_detached_run_that_is_refused_says_why() {
     let world = World::new();
     let plan = world.plan(ONE);

@@ -468,7 +468,7 @@ fn the_sample_of_options_is_up_to_date() {
         "policy": Policy::default(),
         "run": run,
         "complete": CompleteOptions::default(),
-        "decompose": DecomposeOptions::default().agent("planner").max_parallelism(3),
+        "decompose": DecomposeOptions::default().agent("planner").max_parallelism(3).limits(Limits::default().cost_usd(0.5)),
         "methods": METHODS,
         "functions": FUNCTIONS,
         "run_methods": RUN_METHODS,

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::crash::EffectPoints;
 use super::effects::{Job, Registrar, damaged, sealed_commit};
+use super::inbox::watch_inbox;
 use super::state::{Ix, Outcome, State};
 use super::workshop::{Site, blocking, told};
 use super::workspace;
@@ -19,9 +20,6 @@ use crate::agent::ProcessMark;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{CommitId, Event, EventKind, GatePoint, NewEvent, RunId, StoryId, Verb};
 use crate::store::{InboxMessage, Lease, StoryStore};
-
-/// The pause before another look at requests that could not be read.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// The longest sleep before another look at the clock: it may be set, and it goes on while a machine sleeps, which timers do not.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
@@ -126,7 +124,7 @@ impl Dispatcher {
             self.launch(intent, true)?;
         }
         self.sweep_workspaces();
-        let mut inbox = self.watch_inbox();
+        let mut inbox = watch_inbox(&self.store, self.lease.story());
         let mut cleanup = false;
         while self.state.run.is_some() && !(self.failure.is_some() && self.effects.is_empty()) {
             cleanup = self
@@ -167,45 +165,6 @@ impl Dispatcher {
             reaped.map_err(|error| panicked(&error))??;
         }
         Ok(())
-    }
-
-    fn watch_inbox(&self) -> mpsc::Receiver<Vec<InboxMessage>> {
-        let (sender, receiver) = mpsc::channel(1);
-        let (store, story) = (Arc::clone(&self.store), self.lease.story());
-        tokio::spawn(async move {
-            let mut cursor = 0;
-            let mut newest = 0;
-            while !sender.is_closed() {
-                let changed = tokio::select! {
-                    () = sender.closed() => return,
-                    changed = store.changed(cursor) => changed,
-                };
-                let messages = match changed {
-                    Ok(next) => {
-                        cursor = next;
-                        store.inbox(story).await
-                    }
-                    Err(error) => Err(error),
-                };
-                let mut messages = match messages {
-                    Ok(messages) => messages,
-                    Err(error) => {
-                        tracing::warn!("requests cannot be read: {}", told(&error));
-                        tokio::time::sleep(LOOK_AGAIN).await;
-                        continue;
-                    }
-                };
-                messages.retain(|message| message.id > newest);
-                let Some(last) = messages.last() else {
-                    continue;
-                };
-                newest = last.id;
-                if sender.send(messages).await.is_err() {
-                    return;
-                }
-            }
-        });
-        receiver
     }
 
     async fn next_input(

@@ -14,6 +14,7 @@ mod crash;
 mod decompose;
 mod dispatcher;
 mod effects;
+mod inbox;
 mod integrator;
 mod lander;
 mod mask;
@@ -26,6 +27,7 @@ mod workspace;
 
 pub(crate) use decompose::{NAME as DECOMPOSE, Question, Study};
 pub(crate) use dispatcher::{Dispatcher, Request, accepted_tasks, refusal, stamp};
+pub(crate) use inbox::watch_inbox;
 pub(crate) use integrator::checked_out;
 pub(crate) use messages::{SAMPLE, is_convention, is_conventional};
 pub(crate) use workshop::{Site, StoryPlaces, Workshop, blocking, told};

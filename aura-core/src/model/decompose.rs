@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Limits;
+
 /// What one call of `decompose` asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DecomposeOptions {
@@ -17,6 +19,10 @@ pub struct DecomposeOptions {
     pub max_parallelism: Option<usize>,
     /// A plan of more tasks is not taken. 50 unless said otherwise.
     pub max_tasks: usize,
+    /// What the story may use up. A question is asked only while the story has used less than that, so that one question at the most goes
+    /// beyond it; `attempts` limits the questions of this call, which are three at the most anyway.
+    #[serde(skip_serializing_if = "Limits::is_empty")]
+    pub limits: Limits,
 }
 
 impl Default for DecomposeOptions {
@@ -26,6 +32,7 @@ impl Default for DecomposeOptions {
             include_tests: true,
             max_parallelism: None,
             max_tasks: 50,
+            limits: Limits::default(),
         }
     }
 }
@@ -56,6 +63,13 @@ impl DecomposeOptions {
     #[must_use]
     pub fn max_tasks(mut self, tasks: usize) -> Self {
         self.max_tasks = tasks;
+        self
+    }
+
+    /// Sets what the story may use up.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 }

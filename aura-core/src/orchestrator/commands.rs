@@ -90,7 +90,7 @@ impl Orchestrator {
     }
 
     /// Answers what nobody runs the story to answer.
-    async fn answer_inbox(&self, lease: Lease) -> Result<()> {
+    pub(super) async fn answer_inbox(&self, lease: Lease) -> Result<()> {
         let story = lease.story();
         let (mut state, mut events) = self.load(story).await?;
         let run = state

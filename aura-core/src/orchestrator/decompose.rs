@@ -9,15 +9,16 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::handle::RunEvent;
+use super::runs::check_limits;
 use super::stories::check_parallel;
 use super::{Orchestrator, damaged};
 use crate::agent::{AgentFailure, AgentResult};
 use crate::engine::state::{State, StoryFacts};
-use crate::engine::{DECOMPOSE, Question, StoryPlaces, Study, told};
+use crate::engine::{DECOMPOSE, Question, StoryPlaces, Study, told, watch_inbox};
 use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::model::{
-    DecomposeOptions, Event, EventKind, FailureClass, NewEvent, Patterns, Plan, Remedy,
-    StoryContext, StoryId, StoryStatus, TaskId, Usage,
+    DecomposeOptions, Event, EventKind, FailureClass, Limits, NewEvent, Patterns, Plan, Remedy,
+    StoryContext, StoryId, StoryStatus, TaskId, Usage, Verb,
 };
 use crate::plan::Rules;
 use crate::prompt::{DecomposePrompt, PromptCodebase, PromptPattern, PromptRound, PromptStory};
@@ -75,12 +76,14 @@ impl Orchestrator {
     /// Where the plan is not sound the agent is asked again with everything that is wrong, three times at the most. A story whose plan
     /// nobody has begun to work on gets a new plan.
     ///
-    /// What the agent uses counts as the story's usage. Dropping the future stops the agent; the story is then as it was before.
+    /// What the agent uses counts as the story's usage, and no question is asked that [`DecomposeOptions::limits`] forbid. Dropping the future
+    /// stops the agent; the story is then as it was before. So does a [`Verb::Cancel`] of any process, which cancels the story.
     ///
     /// # Errors
     /// `Refused` when the story was run already or has landed; `StoryBusy` when somebody runs or decomposes it; `BackendMissing` without
     /// such an agent; `InvalidInput` for options that cannot be meant; `InvalidPlan` with all problems of the last answer, and with the
-    /// file that keeps it; `Process` when the agent fails, with its reason; `Cancelled`.
+    /// file that keeps it; `Process` when the agent fails, with its reason; `Refused` when a limit is reached before the first question;
+    /// `Cancelled`.
     pub async fn decompose(&self, story: StoryId, options: DecomposeOptions) -> Result<Plan> {
         self.decompose_with(story, options, DecomposeHooks::default())
             .await
@@ -101,6 +104,10 @@ impl Orchestrator {
         check_story(&state, &events)?;
         let agent = options.agent.clone().unwrap_or_else(|| "default".into());
         check_parallel(options.max_parallelism.unwrap_or(1))?;
+        check_limits(&options.limits)?;
+        if let Some(why) = reached(&options.limits, state.usage, 0) {
+            return Err(Error::new(ErrorKind::Refused, why).with_help("raise the limit"));
+        }
         if !(1..=MOST_TASKS).contains(&options.max_tasks) {
             let message = format!("a plan has 1 to {MOST_TASKS} tasks");
             return Err(Error::new(ErrorKind::InvalidInput, message));
@@ -122,10 +129,12 @@ impl Orchestrator {
             hooks,
         };
         // In a task of its own, so that an agent which nobody waits for any more is still stopped in order and recorded.
-        tokio::spawn(work.run()).await.unwrap_or_else(|error| {
-            let message = format!("the decomposition panicked: {error}");
-            Err(Error::new(ErrorKind::Internal, message))
-        })
+        tokio::spawn(work.run_and_answer())
+            .await
+            .unwrap_or_else(|error| {
+                let message = format!("the decomposition panicked: {error}");
+                Err(Error::new(ErrorKind::Internal, message))
+            })
     }
 }
 
@@ -180,7 +189,26 @@ enum Answer {
 }
 
 impl Decomposition {
-    async fn run(mut self) -> Result<Plan> {
+    /// Decomposes until that is done, or until somebody asks for the story to be cancelled, and answers what was asked meanwhile.
+    async fn run_and_answer(mut self) -> Result<Plan> {
+        let mut inbox = watch_inbox(&self.aura.store, self.lease.story());
+        let cancel = self.cancel.clone();
+        let stops = tokio::spawn(async move {
+            while let Some(messages) = inbox.recv().await {
+                if messages.iter().any(|message| message.verb == Verb::Cancel) {
+                    cancel.cancel();
+                }
+            }
+        });
+        let found = self.run().await;
+        stops.abort();
+        if let Err(error) = self.aura.answer_inbox(self.lease).await {
+            tracing::warn!("requests were not answered: {}", told(&error));
+        }
+        found
+    }
+
+    async fn run(&mut self) -> Result<Plan> {
         if self.state.context.is_none() {
             let context = self.aura.look(&self.facts).await?;
             let context = Arc::new(context);
@@ -234,15 +262,17 @@ impl Decomposition {
                 Answer::Plan(plan) => return self.accept(event, *plan).await,
                 Answer::None(failure) => {
                     self.append(vec![event]).await?;
-                    if number == ROUNDS || !passes(failure.class) {
-                        return Err(self.no_answer(&failure));
+                    let limit = self.reached(number);
+                    if number == ROUNDS || limit.is_some() || !passes(failure.class) {
+                        return Err(self.no_answer(&failure, limit));
                     }
                     before = PromptRound::default();
                 }
                 Answer::Refused(error, text) => {
                     self.append(vec![event]).await?;
-                    if number == ROUNDS {
-                        return Err(no_plan(&error, &text, kept.as_deref()));
+                    let limit = self.reached(number);
+                    if number == ROUNDS || limit.is_some() {
+                        return Err(no_plan(&error, &text, (number, kept.as_deref()), limit));
                     }
                     before.problems = error.problems().iter().map(ToString::to_string).collect();
                     // Whoever goes on with its session knows what it answered.
@@ -391,7 +421,12 @@ impl Decomposition {
         Ok(())
     }
 
-    fn no_answer(&self, failure: &AgentFailure) -> Error {
+    /// The limit that forbids another question after so many.
+    fn reached(&self, asked: u32) -> Option<String> {
+        reached(&self.options.limits, self.state.usage, asked)
+    }
+
+    fn no_answer(&self, failure: &AgentFailure, limit: Option<String>) -> Error {
         let kind = match failure.class {
             FailureClass::Cancelled => ErrorKind::Cancelled,
             _ => ErrorKind::Process,
@@ -403,7 +438,8 @@ impl Decomposition {
             failure.summary,
             until.unwrap_or_default()
         );
-        Error::new(kind, message).with_help("decompose the story again, or with another agent")
+        let help = "decompose the story again, or with another agent".to_owned();
+        Error::new(kind, message).with_help(and_limit(help, limit))
     }
 }
 
@@ -459,8 +495,43 @@ fn keep(folder: &Path, stem: &str, answer: &str) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// The error of an answer that is no plan, after all rounds.
-fn no_plan(error: &Error, answer: &str, kept: Option<&Path>) -> Error {
+/// The limit that forbids a question after so many of this call, in words.
+fn reached(limits: &Limits, used: Usage, asked: u32) -> Option<String> {
+    let Limits {
+        attempts,
+        tokens,
+        cost_usd,
+    } = *limits;
+    if let Some(most) = attempts.filter(|most| u64::from(asked) >= *most) {
+        return Some(format!("{asked} of {most} questions are asked"));
+    }
+    if let Some(most) = tokens.filter(|most| used.tokens() >= *most) {
+        return Some(format!(
+            "the story has used {} of {most} tokens",
+            used.tokens()
+        ));
+    }
+    let most = cost_usd.filter(|most| used.cost_usd >= *most)?;
+    Some(format!(
+        "the story has cost {:.2} of {most:.2} dollars",
+        used.cost_usd
+    ))
+}
+
+fn and_limit(help: String, limit: Option<String>) -> String {
+    match limit {
+        Some(limit) => format!("{help}; nobody was asked again, since {limit}: raise the limit"),
+        None => help,
+    }
+}
+
+/// The error of an answer that is no plan, after which nobody is asked again.
+fn no_plan(
+    error: &Error,
+    answer: &str,
+    (asked, kept): (u32, Option<&Path>),
+    limit: Option<String>,
+) -> Error {
     let mut problems: Vec<Problem> = error.problems().to_vec();
     let is_unread = |problem: &Problem| {
         let code = problem.code.as_str();
@@ -476,8 +547,8 @@ fn no_plan(error: &Error, answer: &str, kept: Option<&Path>) -> Error {
         problem.message = format!("{}; it begins: {shown}{more}", problem.message);
     }
     let help = match kept {
-        Some(file) => format!("the last of {ROUNDS} answers is kept in {}", file.display()),
-        None => format!("the last of {ROUNDS} answers was empty"),
+        Some(file) => format!("the last of {asked} answers is kept in {}", file.display()),
+        None => format!("the last of {asked} answers was empty"),
     };
-    Error::from_problems(ErrorKind::InvalidPlan, problems).with_help(help)
+    Error::from_problems(ErrorKind::InvalidPlan, problems).with_help(and_limit(help, limit))
 }

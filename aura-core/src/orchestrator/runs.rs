@@ -544,7 +544,7 @@ fn changed_versions(events: &[Event], versions: &BTreeMap<String, String>) -> Ve
 }
 
 /// Refuses limits under which nothing could start.
-fn check_limits(limits: &Limits) -> Result<()> {
+pub(super) fn check_limits(limits: &Limits) -> Result<()> {
     let refused = |what: &str| {
         let message = format!("a story cannot be limited to {what}");
         Err(Error::new(ErrorKind::InvalidInput, message)

@@ -164,15 +164,21 @@ class Orchestrator:
         include_tests: bool | None = None,
         max_parallelism: int | None = None,
         max_tasks: int | None = None,
+        limits: Limits | None = None,
     ) -> Plan:
         """Lets an agent cut a story into tasks, and gives the story the plan.
 
         The agent is asked, not set to work: what it changes has no effect. Where its plan is not sound it is asked again with what is
-        wrong, three times at the most. Raises `InvalidPlan` with all problems of the last answer; `Process` when the agent fails;
+        wrong, three times at the most, and only while the story has used less than `limits` say; their `attempts` are questions of
+        this call. Raises `InvalidPlan` with all problems of the last answer; `Process` when the agent fails;
         `Refused` when the story was run already; `StoryBusy` when somebody runs or decomposes it. Closing the orchestrator ends it.
         """
         options = given(
-            agent=agent, include_tests=include_tests, max_parallelism=max_parallelism, max_tasks=max_tasks
+            agent=agent,
+            include_tests=include_tests,
+            max_parallelism=max_parallelism,
+            max_tasks=max_tasks,
+            limits=limits,
         )
         self._native()
         self._stay()

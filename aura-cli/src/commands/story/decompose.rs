@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use aura_core::{Error, Plan, Result};
+use aura_core::{Error, Limits, Plan, Result};
 
 use super::find_to_work;
 use crate::args::DecomposeArgs;
@@ -19,7 +19,8 @@ use crate::settings::Settings;
 pub(super) async fn decompose(environment: &Environment, args: &DecomposeArgs) -> Result<Exit> {
     let settings = Settings::read(environment, &args.place, &args.engine, args.parallel)?;
     let (aura, story) = find_to_work(&settings, args.story.as_deref()).await?;
-    let options = args.tasks.options(settings.parallel);
+    let limits = settings.limits_of_questions(Limits::default());
+    let options = args.tasks.options(settings.parallel).limits(limits);
     // The answer on standard output is the plan, so events are told beside it.
     let mut reporter = Reporter::choose(false);
     let plan = decompose::decompose(&settings, (&aura, story), options, &mut reporter).await?;

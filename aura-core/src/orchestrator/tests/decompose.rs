@@ -12,8 +12,8 @@ use crate::Orchestrator;
 use crate::agent::{AgentBackend, AgentContext, AgentFailure, AgentRequest, AgentResult};
 use crate::error::{ErrorKind, Result};
 use crate::model::{
-    DecomposeOptions, EventKind, FailureClass, Patterns, Plan, RunOptions, StoryId, StorySpec,
-    StoryStatus, StoryTask, Usage,
+    DecomposeOptions, EventKind, FailureClass, Limits, Patterns, Plan, RunOptions, StoryId,
+    StorySpec, StoryStatus, StoryTask, Usage, Verb,
 };
 use crate::orchestrator::{DecomposeHooks, RunEvent};
 use crate::store::{MemoryStore, StoryStore};
@@ -433,6 +433,94 @@ fn what_a_process_that_died_left_behind_is_cleared_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_cancel_from_elsewhere_ends_it_and_the_story() {
+    let working = Arc::new(Semaphore::new(0));
+    let world = world(Held(Arc::clone(&working))).await;
+    let (asking, story) = (world.aura.clone(), world.story);
+    let asked =
+        tokio::spawn(async move { asking.decompose(story, DecomposeOptions::default()).await });
+    working.acquire().await.expect("open").forget();
+    // As any process that has the same store.
+    let answered = world.aura.command(story, Verb::Cancel, "somebody").await;
+    answered.expect("accepted");
+    let error = asked.await.expect("no panic").expect_err("cancelled");
+    assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
+    assert_eq!(world.status().await, StoryStatus::Cancelled);
+    let kinds = world.kinds().await;
+    let end: Vec<&str> = kinds.iter().rev().take(2).map(String::as_str).collect();
+    assert_eq!(end, ["command.accepted", "decompose.finished"]);
+    world.assert_clean();
+}
+
+#[tokio::test]
+async fn other_requests_wait_for_its_end_and_are_answered_then() {
+    let working = Arc::new(Semaphore::new(0));
+    let world = world(Held(Arc::clone(&working))).await;
+    let (asking, story) = (world.aura.clone(), world.story);
+    let (sender, mut told) = tokio::sync::mpsc::channel(64);
+    let asked = tokio::spawn(async move {
+        let hooks = DecomposeHooks::default().events(sender);
+        let options = DecomposeOptions::default();
+        asking.decompose_with(story, options, hooks).await
+    });
+    working.acquire().await.expect("open").forget();
+    let aura = world.aura.clone();
+    let pause = tokio::spawn(async move { aura.command(story, Verb::Pause, "somebody").await });
+    asked.abort();
+    // The channel is closed when the decomposition has ended.
+    while told.recv().await.is_some() {}
+    let refused = pause
+        .await
+        .expect("no panic")
+        .expect_err("nothing to pause");
+    assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
+    assert_eq!(world.status().await, StoryStatus::Created);
+}
+
+#[tokio::test]
+async fn a_question_that_a_limit_forbids_is_not_asked() {
+    // Each answer is 110 tokens and half a dollar.
+    let limits = Limits::default;
+    for (limits, asked, words) in [
+        (limits().attempts(1), 1, "1 of 1 questions are asked"),
+        (limits().attempts(2), 2, "2 of 2 questions are asked"),
+        (limits().tokens(111), 2, "has used 220 of 111 tokens"),
+        (limits().tokens(110), 1, "has used 110 of 110 tokens"),
+        (limits().cost_usd(0.75), 2, "has cost 1.00 of 0.75 dollars"),
+        (limits().attempts(9), 3, ""),
+    ] {
+        let agent = Answering::new([says(CYCLIC), says("no plan"), says(CYCLIC)]);
+        let world = world(agent.clone()).await;
+        let options = DecomposeOptions::default().limits(limits);
+        let error = world.aura.decompose(world.story, options.clone()).await;
+        let error = error.expect_err("no plan");
+        assert_eq!(error.kind(), ErrorKind::InvalidPlan, "{error}");
+        let help = error.help().expect("what to do");
+        assert!(help.contains(words), "{help}");
+        assert_eq!(
+            help.contains("raise the limit"),
+            !words.is_empty(),
+            "{help}"
+        );
+        assert_eq!(agent.asked().len(), asked, "{limits:?}");
+        if limits.attempts.is_none() {
+            let again = world.aura.decompose(world.story, options).await;
+            let again = again.expect_err("used up");
+            assert_eq!(again.kind(), ErrorKind::Refused, "{again}");
+            assert_eq!(agent.asked().len(), asked, "{limits:?}");
+        }
+    }
+    let agent = Answering::new([fails(FailureClass::Exit)]);
+    let world = world(agent.clone()).await;
+    let options = DecomposeOptions::default().limits(limits().attempts(1));
+    let error = world.aura.decompose(world.story, options).await;
+    let error = error.expect_err("no answer");
+    assert_eq!(error.kind(), ErrorKind::Process, "{error}");
+    let help = error.help().expect("what to do");
+    assert!(help.contains("1 of 1 questions are asked"), "{help}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_meant_is_refused_before_anybody_is_asked() {
     let agent = Answering::default();
     let world = world(agent.clone()).await;
@@ -443,6 +531,10 @@ async fn what_cannot_be_meant_is_refused_before_anybody_is_asked() {
         (options().max_tasks(0), ErrorKind::InvalidInput),
         (options().max_tasks(10_001), ErrorKind::InvalidInput),
         (options().max_parallelism(0), ErrorKind::InvalidInput),
+        (
+            options().limits(Limits::default().tokens(0)),
+            ErrorKind::InvalidInput,
+        ),
     ] {
         assert_eq!(ask(options).await.expect_err("refused").kind(), kind);
     }
