@@ -5,6 +5,7 @@ mod demo;
 mod detached;
 #[cfg(unix)]
 mod doctor;
+mod judges;
 mod library;
 mod plans;
 mod refused;
