@@ -96,11 +96,14 @@ export class Session {
     }
   }
 
-  /** Gives a task a fresh budget, with a note to the agent, and goes on with the story if it is not under way. */
-  async retry(story: string, task: string, note: string | undefined, options: RunOptions): Promise<void> {
+  /**
+   * Answers for a task, and goes on with the story if it is not under way: `approve` takes the work that a gate asks about as it is, `retry`
+   * gives the task a fresh budget, with a note to the agent.
+   */
+  async decide(story: string, verb: "approve" | "retry", about: { task: string; note?: string }, options: RunOptions): Promise<void> {
     const engine = await this.#opened();
     const { status } = await engine.status(story);
-    await this.steer(story, "retry", { task, ...(note === undefined ? {} : { note }) });
+    await this.steer(story, verb, about);
     if (!isActive(status)) await this.run(story, options);
   }
 

@@ -90,7 +90,7 @@ test("a plan becomes merged work, with a retry that carries a note", { timeout: 
     );
 
     ending = end();
-    await session.retry(story, "second", "mind the gap", {});
+    await session.decide(story, "retry", { task: "second", note: "mind the gap" }, {});
     assert.equal((await ending).outcome, "ready_to_complete");
     ending = end();
     await session.complete(story, { merge: true });

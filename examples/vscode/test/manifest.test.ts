@@ -57,9 +57,11 @@ test("the menu of a story offers exactly what can be asked of it", () => {
 test("the menu of a task offers exactly what can be asked of it", () => {
   for (const story of STORY_STATUSES) {
     for (const status of TASK_STATUSES) {
-      const verbs = taskVerbs(status, story);
-      for (const inline of [true, false]) {
-        assert.deepEqual(offered(contextValue("task", verbs), inline), [...verbs].sort(), `${status} in ${story}`);
+      for (const more of [{}, { question: "it touches ci.yml" }]) {
+        const verbs = taskVerbs({ status, ...more }, story);
+        for (const inline of [true, false]) {
+          assert.deepEqual(offered(contextValue("task", verbs), inline), [...verbs].sort(), `${status} in ${story}`);
+        }
       }
     }
   }

@@ -211,15 +211,17 @@ test("resume takes back a pause here and elsewhere, else it runs the story", asy
   for (const each of [session, elsewhere.session, refused.session]) await each.close();
 });
 
-test("a retry runs a story that rests, and leaves one under way alone", async () => {
+test("a decision runs a story that rests, and leaves one under way alone", async () => {
   const { engine, session } = opened();
   engine.become("paused");
-  await session.retry(STORY, "a", "look twice", {});
-  await session.retry(STORY, "b", undefined, {});
+  await session.decide(STORY, "retry", { task: "a", note: "look twice" }, {});
+  await session.decide(STORY, "retry", { task: "b" }, {});
+  await session.decide(STORY, "approve", { task: "c" }, {});
   assert.deepEqual(engine.calls, [
     'retry {"task":"a","note":"look twice","actor":"vscode"}',
     "run {}",
     'retry {"task":"b","actor":"vscode"}',
+    'approve {"task":"c","actor":"vscode"}',
   ]);
   await session.close();
 });

@@ -44,6 +44,16 @@ test("a failed task says why, in one short line and at length", () => {
   assert.match(failed?.tooltip ?? "", /exit: exit status 1: x{100}\nmore/);
 });
 
+test("a task that a gate asks about shows the question, and may be approved until the story is about to land", () => {
+  const asked = task("ci", { status: "in_review", question: "it changes *.yml:\nci.yml" });
+  const row = rows([story({ status: "paused", tasks: [asked] })])[0]?.children[0];
+  assert.equal(row?.description, "in review · asks: it changes *.yml:");
+  assert.match(row?.tooltip ?? "", /A person has to decide: it changes \\\*\\\.yml/);
+  assert.deepEqual([row?.icon.name, row?.context], ["question", "task+approve+retry+skip+"]);
+  const late = rows([story({ status: "integrating", tasks: [asked] })])[0]?.children[0];
+  assert.equal(late?.context, "task+");
+});
+
 test("what an agent says does not become markup", () => {
   const [row] = rows([story({ tasks: [task("form", { status: "failed", error: "[click](command:evil) <img src=x>" })] })]);
   const tooltip = row?.children[0]?.tooltip ?? "";

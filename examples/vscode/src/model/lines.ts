@@ -163,7 +163,7 @@ function verdictWords(verdict: GateVerdict): string {
 }
 
 function verbWords(verb: CommandAccepted | CommandRefused): string {
-  return verb.verb === "retry" || verb.verb === "skip" ? `${verb.verb} ${verb.id}` : verb.verb;
+  return "id" in verb ? `${verb.verb} ${verb.id}` : verb.verb;
 }
 
 function reason(evidence: Evidence | undefined): string {

@@ -101,8 +101,8 @@ function taskRow(story: StatusView, task: TaskLine): Row {
     label: task.title === "" ? task.id : task.title,
     description: taskDescription(task),
     tooltip: taskTooltip(task),
-    icon: TASK_ICONS[task.status],
-    context: contextValue("task", taskVerbs(task.status, story.status)),
+    icon: task.question === undefined ? TASK_ICONS[task.status] : { name: "question", color: "charts.yellow" },
+    context: contextValue("task", taskVerbs(task, story.status)),
     story: story.storyId,
     task: task.id,
     children: [],
@@ -115,6 +115,7 @@ function taskDescription(task: TaskLine): string {
   if (task.elapsedMs !== null) parts.push(elapsed(task.elapsedMs));
   if (task.attempts > 1) parts.push(`try ${task.attempts}`);
   if (waits) parts.push(`waits for ${task.waitingFor.join(", ")}`);
+  else if (task.question !== undefined) parts.push(`asks: ${firstLine(task.question, 60)}`);
   else if (task.error !== undefined && (task.status === "failed" || task.status === "pending")) parts.push(firstLine(task.error, 60));
   return parts.filter((part) => part !== "").join(" · ");
 }
@@ -124,6 +125,7 @@ function taskTooltip(task: TaskLine): string {
   const tries = [count(task.attempts, "attempt"), ...(task.restarts > 0 ? [count(task.restarts, "restart")] : [])];
   if (task.durationMs !== null) tries.push(`${duration(task.durationMs)} at work`);
   lines.push(tries.join(", "));
+  if (task.question !== undefined) lines.push(`A person has to decide: ${literal(task.question)}`);
   if (task.error !== undefined) {
     const told = task.class === undefined ? "" : `${words(task.class)}: `;
     lines.push(`${told}${literal(task.error)}`);

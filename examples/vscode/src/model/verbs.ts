@@ -1,9 +1,9 @@
 /** What can be asked of stories and tasks, by where they are. The library decides; this only says what is worth offering. */
 
-import type { CompleteOptions, RunOptions, StatusView, StoryStatus, TaskLine, TaskStatus } from "../aura";
+import type { CompleteOptions, RunOptions, StatusView, StoryStatus, TaskLine } from "../aura";
 
 export type StoryVerb = "run" | "pause" | "resume" | "cancel" | "complete" | "graph";
-export type TaskVerb = "retry" | "skip";
+export type TaskVerb = "approve" | "retry" | "skip";
 
 /** A run or a landing is under way, or was interrupted. */
 export function isActive(status: StoryStatus): boolean {
@@ -38,9 +38,10 @@ export function storyVerbs(status: StoryStatus): StoryVerb[] {
 }
 
 /** `story` is where the story of the task is: nothing changes any more in one that has landed or is about to. */
-export function taskVerbs(task: TaskStatus, story: StoryStatus): TaskVerb[] {
+export function taskVerbs(task: Pick<TaskLine, "status" | "question">, story: StoryStatus): TaskVerb[] {
   if (story === "completed" || story === "integrating") return [];
-  switch (task) {
+  if (task.question !== undefined) return ["approve", "retry", "skip"];
+  switch (task.status) {
     case "failed":
     case "cancelled":
       return ["retry", "skip"];
@@ -76,7 +77,7 @@ export interface TaskOf {
 export function tasksFor(verb: TaskVerb, stories: readonly StatusView[]): TaskOf[] {
   return stories.flatMap((story) =>
     story.tasks
-      .filter((task) => taskVerbs(task.status, story.status).includes(verb))
+      .filter((task) => taskVerbs(task, story.status).includes(verb))
       .map((task) => ({ story, task })),
   );
 }

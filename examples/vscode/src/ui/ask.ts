@@ -71,6 +71,13 @@ export async function note(task: string): Promise<{ text: string | undefined } |
   return text === undefined ? undefined : { text: text.trim() === "" ? undefined : text };
 }
 
+/** `question` is what the gate wants to be decided. */
+export async function sureToApprove(task: string, question: string | undefined): Promise<boolean> {
+  const approve = "Approve";
+  const options = { modal: true, ...(question === undefined ? {} : { detail: question }) };
+  return (await vscode.window.showWarningMessage(`Approve the work of ${task} as it is?`, options, approve)) === approve;
+}
+
 export async function sureToCancel(title: string): Promise<boolean> {
   const stop = "Stop";
   const detail = "Its agents are stopped. Accepted work stays, and a later run goes on from there.";

@@ -33,6 +33,7 @@ export function registerCommands(around: Surroundings): vscode.Disposable[] {
     register("pause", (target) => commands.steer("pause", target)),
     register("resume", (target) => commands.resume(target)),
     register("cancel", (target) => commands.cancel(target)),
+    register("approve", (target) => commands.approve(target)),
     register("retry", (target) => commands.retry(target)),
     register("skip", (target) => commands.skip(target)),
     register("complete", (target) => commands.complete(target)),
@@ -84,13 +85,21 @@ class Commands {
     await this.around.session.steer(story, "cancel");
   }
 
+  async approve(target: Target | undefined): Promise<void> {
+    const about = await this.#task("approve", target);
+    const question = this.#view(about?.story)?.tasks.find((task) => task.id === about?.task)?.question;
+    if (about === undefined || !(await ask.sureToApprove(about.task, question))) return;
+    await this.#started(about.story, (options) =>
+      this.around.session.decide(about.story, "approve", { task: about.task }, options),
+    );
+  }
+
   async retry(target: Target | undefined): Promise<void> {
     const about = await this.#task("retry", target);
     const note = about === undefined ? undefined : await ask.note(about.task);
     if (about === undefined || note === undefined) return;
-    await this.#started(about.story, (options) =>
-      this.around.session.retry(about.story, about.task, note.text, options),
-    );
+    const told = { task: about.task, ...(note.text === undefined ? {} : { note: note.text }) };
+    await this.#started(about.story, (options) => this.around.session.decide(about.story, "retry", told, options));
   }
 
   async skip(target: Target | undefined): Promise<void> {
