@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aura_core::{Error, Plan, Problem, Result, TaskId, TaskStatus};
+use aura_core::{Edge, Error, Plan, Problem, Result, TaskId, TaskStatus};
 use serde::Serialize;
 
 use super::style::{Style, Tone, harmless};
@@ -15,6 +15,8 @@ pub(crate) struct PlanView<'a> {
     tasks: Vec<TaskView<'a>>,
     waves: Vec<&'a [TaskId]>,
     critical_path: &'a [TaskId],
+    /// Orders that the plan does not state: files overlap, or a task runs alone.
+    added_edges: &'a [Edge],
     problems: &'a [Problem],
 }
 
@@ -42,6 +44,7 @@ impl<'a> PlanView<'a> {
                     .map(|wave| wave.tasks.as_slice())
                     .collect(),
                 critical_path: &plan.critical_path,
+                added_edges: &plan.added_edges,
                 problems: &plan.warnings,
             },
             Err(error) => Self {
@@ -49,6 +52,7 @@ impl<'a> PlanView<'a> {
                 tasks: Vec::new(),
                 waves: Vec::new(),
                 critical_path: &[],
+                added_edges: &[],
                 problems: error.problems(),
             },
         }

@@ -65,7 +65,17 @@ fn the_json_of_a_plan_has_its_documented_shape() {
     );
     assert_eq!(value["waves"], json!([["one"], ["two"]]));
     assert_eq!(value["critical_path"], json!(["one", "two"]));
+    assert_eq!(value["added_edges"], json!([]));
     assert!(value["problems"].is_array());
+
+    let same = world.plan(
+        "title: T\ntasks:\n  - { id: a, title: A, description: d, files: [x] }\n  - { id: b, title: B, description: d, files: [x] }\n",
+    );
+    let said = world.expect(0, &["plan", &same, "--json"]);
+    assert_eq!(
+        said.lines()[0]["added_edges"],
+        json!([{ "before": "a", "after": "b", "why": "both touch `x`" }])
+    );
 }
 
 #[test]
