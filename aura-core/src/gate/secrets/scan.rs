@@ -14,6 +14,8 @@ use super::rules::{self, Rules};
 
 /// A line with these words is let through, as by the program that has given them their name.
 const ALLOW: &[u8] = b"gitleaks:allow";
+/// Bytes before and after a find in which its line may say something about it.
+const NEAR: usize = 1024;
 /// How an expression begins for a value that says nothing and stands behind the name of its issuer.
 const NAMED: &str = r"(?i)[\w.-]{0,50}?(?:";
 
@@ -144,6 +146,7 @@ impl Scanner {
             if (!is_written && one.goes_by_a_name()) || !one.is_for(path)? {
                 continue;
             }
+            let mut lines = Lines::new(text);
             for captures in one.expression()?.captures_iter(&text[part.clone()]) {
                 let Some(secret) = one.secret(&captures) else {
                     continue;
@@ -154,7 +157,7 @@ impl Scanner {
                     path,
                     secret: &text[within(secret.clone())],
                     matched: &text[matched.clone()],
-                    lines: &text[lines_around(text, &matched)],
+                    lines: &text[near(&lines.around(&matched), &matched)],
                 };
                 if self.is_secret(&one.rule, &find)? {
                     found.push(Found {
@@ -166,16 +169,19 @@ impl Scanner {
         }
         found.sort_by_key(|found| (found.secret.start, found.rule));
         let found = without_overlaps(found);
+        let mut lines = Lines::new(text);
         Ok(located(text, first, &found)
-            .map(|(found, line, start)| self.hit(text, found, line, start))
+            .map(|(found, line, start)| {
+                let around = near(&lines.around(&found.secret), &found.secret);
+                self.hit(found, line, start, &text[around])
+            })
             .collect())
     }
 
     /// The rules whose words occur, with the part of the text that each has to be asked about.
     fn candidates(&self, path: &str, text: &[u8]) -> Vec<(usize, Range<usize>)> {
         let mut candidates = BTreeSet::new();
-        // A line of a megabyte may have thousands of words.
-        let mut line = 0..0;
+        let mut lines = Lines::new(text);
         for word in self.keys.find_overlapping_iter(text) {
             let at = self.owners[word.pattern().as_usize()];
             let rule = &self.rules[at].rule;
@@ -187,12 +193,7 @@ impl Scanner {
             }
             let part = match rule.reach {
                 Reach::Text => 0..text.len(),
-                Reach::Line => {
-                    if !line.contains(&word.start()) {
-                        line = lines_around(text, &word.range());
-                    }
-                    line.clone()
-                }
+                Reach::Line => lines.around(&word.range()),
             };
             candidates.insert((at, part.start, part.end));
         }
@@ -213,16 +214,15 @@ impl Scanner {
         Ok(rule.guess.is_none() || doubt::looks_random(find.secret))
     }
 
-    fn hit(&self, text: &[u8], found: &Found, line: u32, start: usize) -> Hit {
+    fn hit(&self, found: &Found, line: u32, start: usize, around: &[u8]) -> Hit {
         let rule = &self.rules[found.rule].rule;
-        let whole = &text[lines_around(text, &found.secret)];
         Hit {
             rule: rule.id.clone(),
             says: rule.says.clone(),
             line,
             column: u32::try_from(found.secret.start - start + 1).unwrap_or(u32::MAX),
             length: Some(found.secret.len()),
-            allowed: whole.windows(ALLOW.len()).any(|window| window == ALLOW),
+            allowed: around.windows(ALLOW.len()).any(|window| window == ALLOW),
         }
     }
 }
@@ -289,27 +289,53 @@ fn located<'a>(
     first: u32,
     found: &'a [Found],
 ) -> impl Iterator<Item = (&'a Found, u32, usize)> {
-    let (mut line, mut start) = (first, 0);
+    let (mut line, mut start, mut seen) = (first, 0, 0);
     found.iter().map(move |one| {
-        let mut at = start;
-        while let Some(end) = text[at..one.secret.start].iter().position(|b| *b == b'\n') {
-            at += end + 1;
+        for (at, _) in text[seen..one.secret.start]
+            .iter()
+            .enumerate()
+            .filter(|(_, b)| **b == b'\n')
+        {
+            start = seen + at + 1;
             line += 1;
         }
-        start = at;
+        seen = one.secret.start;
         (one, line, start)
     })
 }
 
-/// The lines that some bytes are in, without the last one's end.
-fn lines_around(text: &[u8], bytes: &Range<usize>) -> Range<usize> {
-    let start = text[..bytes.start]
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
-    let end = text[bytes.end..]
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .map_or(text.len(), |end| bytes.end + end);
-    start..end
+/// Finds the lines that bytes are in. A line of a megabyte may have thousands of finds, so that the last one is kept.
+struct Lines<'a> {
+    text: &'a [u8],
+    last: Range<usize>,
+}
+
+impl<'a> Lines<'a> {
+    const fn new(text: &'a [u8]) -> Self {
+        Self { text, last: 0..0 }
+    }
+
+    /// The lines that these bytes are in, without the last one's end.
+    fn around(&mut self, bytes: &Range<usize>) -> Range<usize> {
+        if !(self.last.contains(&bytes.start) && bytes.end <= self.last.end) {
+            let start = self.text[..bytes.start]
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |end| end + 1);
+            let end = self.text[bytes.end..]
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .map_or(self.text.len(), |end| bytes.end + end);
+            if self.text[bytes.clone()].contains(&b'\n') {
+                return start..end;
+            }
+            self.last = start..end;
+        }
+        self.last.clone()
+    }
+}
+
+/// The part of these lines that is looked at for what it says about a find.
+fn near(lines: &Range<usize>, find: &Range<usize>) -> Range<usize> {
+    lines.start.max(find.start.saturating_sub(NEAR))..lines.end.min(find.end.saturating_add(NEAR))
 }

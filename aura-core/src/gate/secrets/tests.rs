@@ -284,3 +284,18 @@ fn measures_are_as_published() {
         assert_eq!(both, [written, settings], "{path}");
     }
 }
+
+#[test]
+fn places_are_told_in_long_lines_and_after_them() {
+    let token = github(&mut Random::new(13));
+    let many = format!("{token} ").repeat(3_000);
+    let text = format!("one\n{many}\n\n  {token}");
+    let hits = scanner().unwrap().scan("a", 1, text.as_bytes()).unwrap();
+    let places: Vec<_> = hits.iter().map(|hit| (hit.line, hit.column)).collect();
+    let width = u32::try_from(token.len() + 1).unwrap();
+    let expected = (0..3_000).map(|at| (2, at * width + 1));
+    assert_eq!(places, expected.chain([(4, 3)]).collect::<Vec<_>>());
+    // What lets a line through stands near to what it is about.
+    let far = format!("{token}{}gitleaks:allow", " ".repeat(2_000));
+    assert_eq!(found("a", &far), ["github-pat:1"]);
+}
