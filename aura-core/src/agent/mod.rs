@@ -5,6 +5,8 @@ mod cli;
 mod command;
 mod ending;
 mod host;
+#[cfg(feature = "llm")]
+mod llm;
 mod output;
 pub(crate) mod presets;
 mod proof;
@@ -237,6 +239,12 @@ pub trait AgentBackend: Send + Sync {
     /// masked in all prompts, events and logs of the run, as for [`Redactor::new`].
     fn secrets(&self) -> Vec<(String, String)> {
         Vec::new()
+    }
+
+    /// Whether the agent can only be asked: it decomposes stories and reviews work, but cannot work on a task and cannot open a file. A
+    /// run whose plan needs it for a task is refused before anything starts.
+    fn only_answers(&self) -> bool {
+        false
     }
 
     /// What is there of the agent, which may take some seconds; `None` where nothing is known or nothing is there. Cancel safe.

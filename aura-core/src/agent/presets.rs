@@ -5,6 +5,8 @@ use super::cli;
 pub use super::cli::{CliAgent, CompletionCommand, CompletionProbe, McpServer, McpServers};
 pub use super::command::CommandAgent;
 pub use super::host::HostAgent;
+#[cfg(feature = "llm")]
+pub use super::llm::LlmAgent;
 use crate::host::HostQueue;
 
 /// Any program that reads its prompt from stdin and works in its directory.
@@ -27,6 +29,15 @@ where
     S: Into<String>,
 {
     AcpAgent::new(argv)
+}
+
+/// A language model that is asked over HTTP, for decompositions and reviews. Only with the feature `llm`.
+///
+/// The model is written as `provider::model`, as in `anthropic::claude-sonnet-4-5`, `openai::gpt-4.1`, `gemini::gemini-2.5-pro` or
+/// `ollama::qwen3`. The provider's usual variable has the key, such as `ANTHROPIC_API_KEY`.
+#[cfg(feature = "llm")]
+pub fn llm(model: impl Into<String>) -> LlmAgent {
+    LlmAgent::new(model)
 }
 
 /// GitHub Copilot CLI (`copilot`).

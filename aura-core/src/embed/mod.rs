@@ -15,6 +15,7 @@
 mod engine;
 mod functions;
 mod jobs;
+mod llm;
 mod open;
 mod run;
 #[cfg(test)]

@@ -75,6 +75,7 @@ struct AgentOptions {
     #[serde(default)]
     sandbox: Vec<String>,
     host: Option<HostOptions>,
+    llm: Option<super::llm::LlmOptions>,
 }
 
 /// What only a preset takes.
@@ -172,6 +173,9 @@ impl AgentOptions {
         if self.acp.is_some() {
             return self.make_acp(name);
         }
+        if self.llm.is_some() {
+            return self.make_llm(name);
+        }
         let acp_takes = ["model", "yolo", "role", "mcp"].as_slice();
         if let Some(only) = self.only_for(&[acp_takes, &ONLY_PRESETS].concat()) {
             let message = format!("the agent `{name}` has `{only}`, which a command does not take");
@@ -207,8 +211,29 @@ impl AgentOptions {
         members.iter().copied().find(|member| is_there(member))
     }
 
-    fn make_acp(self, name: &str) -> Result<Arc<dyn AgentBackend>> {
+    fn make_llm(self, name: &str) -> Result<Arc<dyn AgentBackend>> {
         if self.command.is_some() || self.host.is_some() {
+            return Err(one_of("agent", name));
+        }
+        let programs_take = [
+            ("env", !self.env.is_empty()),
+            ("env_allow", !self.env_allow.is_empty()),
+            ("sandbox", !self.sandbox.is_empty()),
+        ];
+        let only = programs_take.into_iter().find(|(_, is_there)| *is_there);
+        let only = only.map(|(member, _)| member);
+        let acp_takes = ["model", "yolo", "role", "mcp"].as_slice();
+        if let Some(only) = only.or_else(|| self.only_for(&[acp_takes, &ONLY_PRESETS].concat())) {
+            let message =
+                format!("the agent `{name}` has `{only}`, which a language model does not take");
+            return Err(Error::new(ErrorKind::InvalidInput, message)
+                .with_help("its options are members of `llm`"));
+        }
+        self.llm.unwrap_or_default().make(name)
+    }
+
+    fn make_acp(self, name: &str) -> Result<Arc<dyn AgentBackend>> {
+        if self.command.is_some() || self.host.is_some() || self.llm.is_some() {
             return Err(one_of("agent", name));
         }
         if let Some(only) = self.only_for(&ONLY_PRESETS) {
@@ -236,7 +261,8 @@ impl AgentOptions {
     }
 
     fn make_preset(self, name: &str) -> Result<Arc<dyn AgentBackend>> {
-        if self.command.is_some() || self.host.is_some() || self.acp.is_some() {
+        let others = self.command.is_some() || self.host.is_some() || self.acp.is_some();
+        if others || self.llm.is_some() {
             return Err(one_of("agent", name));
         }
         let preset = self.preset.unwrap_or_default();
@@ -436,7 +462,7 @@ impl ReviewOptions {
 
 fn one_of(what: &str, name: &str) -> Error {
     let preset = if what == "agent" {
-        ", a preset, a program of the Agent Client Protocol"
+        ", a preset, a program of the Agent Client Protocol, a language model"
     } else {
         ""
     };

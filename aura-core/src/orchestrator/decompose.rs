@@ -337,7 +337,12 @@ impl Decomposition {
                 until: None,
             });
         }
-        let agents: Vec<&str> = self.aura.shop.agents.keys().map(String::as_str).collect();
+        // Whoever only answers does no task.
+        let agents = self.aura.shop.agents.iter();
+        let agents: Vec<&str> = agents
+            .filter(|(_, agent)| !agent.only_answers())
+            .map(|(name, _)| name.as_str())
+            .collect();
         let rules = Rules {
             max_tasks: self.options.max_tasks,
             patterns: self.aura.shop.patterns.as_ref(),

@@ -57,7 +57,12 @@ impl Orchestrator {
                 };
                 let kind = probe.as_ref().map(|probe| probe.name.clone());
                 let told = probe.as_ref().map(describe);
-                let (detail, warning) = told.unwrap_or(("can be started".to_owned(), None));
+                let ready = if agent.only_answers() {
+                    "can be asked, and only that"
+                } else {
+                    "can be started"
+                };
+                let (detail, warning) = told.unwrap_or((ready.to_owned(), None));
                 let mut check = check(&name, found.map(|()| detail));
                 check.warning = warning;
                 (kind, check)

@@ -27,7 +27,7 @@ impl Orchestrator {
     ///
     /// # Errors
     /// `StoryBusy` when another process runs it; `Refused` when there is nothing to run; `InvalidInput` for options that
-    /// cannot be meant; `BackendMissing`, `GateMissing` and `GateChanged` when agents and gates are not those of the
+    /// cannot be meant and tasks for an agent that only answers; `BackendMissing`, `GateMissing` and `GateChanged` when agents and gates are not those of the
     /// earlier runs; `ForeignChange` and `ForeignMove` when git is not as it was left.
     pub async fn run(&self, story: StoryId, options: RunOptions) -> Result<Run> {
         let lease = self.store.acquire(story).await?;
@@ -368,14 +368,28 @@ impl Orchestrator {
                 return Err(Error::new(ErrorKind::InvalidInput, message));
             }
             self.shop.agent(name)?;
-            self.shop.agent(other)?;
+            if self.shop.agent(other)?.only_answers() {
+                let what = format!("agent `{name}` has the agent `{other}` to stand in for it");
+                return Err(only_answers(&what));
+            }
         }
         let open = state
             .tasks
             .iter()
             .filter(|task| task.status() != TaskStatus::Completed);
+        let open: Vec<&Task> = open.collect();
+        for task in &open {
+            if self.shop.agent(task.agent_name())?.only_answers() {
+                let what = format!(
+                    "task `{}` is for the agent `{}`",
+                    task.id,
+                    task.agent_name()
+                );
+                return Err(only_answers(&what));
+            }
+        }
         let mut names = BTreeSet::new();
-        let mut next: Vec<&str> = open.map(Task::agent_name).collect();
+        let mut next: Vec<&str> = open.into_iter().map(Task::agent_name).collect();
         while let Some(name) = next.pop() {
             if names.insert(name) {
                 next.extend(fallback.get(name).map(String::as_str));
@@ -464,6 +478,14 @@ impl Orchestrator {
         }
         Ok(())
     }
+}
+
+/// Work for somebody who cannot do any.
+fn only_answers(what: &str) -> Error {
+    let message = format!("{what}, which only answers questions");
+    Error::new(ErrorKind::InvalidInput, message).with_help(
+        "name an agent that can change files; this one can decompose stories and review work",
+    )
 }
 
 /// What is asked of a run that is taken up and that it did not begin with, as warnings. A landing takes no such options.

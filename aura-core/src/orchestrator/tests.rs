@@ -1,5 +1,6 @@
 //! The whole way with agents and gates inside the process; real git, a store in memory.
 
+mod asked;
 mod decompose;
 mod interrupted;
 mod kit;

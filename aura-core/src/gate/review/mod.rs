@@ -44,6 +44,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// The agent is asked and not set to work; what it changes nevertheless makes its approval no verdict. Its answer counts only with
 /// the number that this very review was given, so a verdict that stands in the work, in a file or in the output of a tool has no
 /// effect. An agent that crashes, meets a limit or gives no verdict leaves the gate `Broken`: it approves nothing and blames nobody.
+/// One that cannot open files is believed only where the whole difference was shown to it: what it approves of otherwise needs a person.
 pub struct ReviewGate {
     agent: Arc<dyn AgentBackend>,
     prompt: ReviewPrompt,
@@ -139,6 +140,7 @@ impl Gate for ReviewGate {
             ends: Instant::now() + request.timeout,
             starts: 0,
             usage: Usage::default(),
+            unseen: Vec::new(),
             request,
             subject,
             context,
@@ -167,11 +169,16 @@ struct Review<'a> {
     /// Of the agent, over all questions.
     starts: u32,
     usage: Usage,
+    /// What the agent was not shown and could not look at.
+    unseen: Vec<String>,
 }
 
 impl Review<'_> {
     async fn judge(&mut self) -> std::result::Result<Said, Silent> {
         let (diff, left_out) = self.difference().await?;
+        if self.gate.agent.only_answers() {
+            self.unseen.clone_from(&left_out);
+        }
         let nonce = Uuid::now_v7().simple().to_string();
         let mut input = ReviewInput {
             task: PromptTask::from(&*self.subject),
@@ -332,6 +339,14 @@ impl Review<'_> {
         let all = std::iter::once(said.word.text().to_owned()).chain(told);
         let all = all.collect::<Vec<_>>().join("\n");
         let verdict = match said.word {
+            Word::Approved | Word::ApprovedWithComments if !self.unseen.is_empty() => {
+                GateVerdict::NeedsHuman {
+                    why: format!(
+                        "the reviewer approves of what it was shown, but it cannot open files, and of these it did not see all: {}",
+                        text::head(&self.unseen.join(", "), COMMENTS)
+                    ),
+                }
+            }
             Word::Approved | Word::ApprovedWithComments => GateVerdict::Passed,
             Word::ChangesRequested | Word::Rejected => {
                 let word = Finding {

@@ -16,12 +16,18 @@ type Play = dyn Fn(usize, &AgentRequest, &AgentContext) -> AgentResult + Send + 
 struct Scripted {
     play: Box<Play>,
     asked: Mutex<Vec<AgentRequest>>,
+    /// It cannot open files.
+    only_answers: bool,
 }
 
 #[async_trait]
 impl AgentBackend for Scripted {
     fn digest(&self) -> String {
         "scripted".to_owned()
+    }
+
+    fn only_answers(&self) -> bool {
+        self.only_answers
     }
 
     async fn run(&self, request: AgentRequest, context: AgentContext) -> Result<AgentResult> {
@@ -83,10 +89,16 @@ async fn play(
     stage: &Stage,
     play: impl Fn(usize, &AgentRequest, &AgentContext) -> AgentResult + Send + Sync + 'static,
 ) -> (GateReport, Vec<AgentRequest>) {
-    let agent = Arc::new(Scripted {
+    let agent = Scripted {
         play: Box::new(play),
         asked: Mutex::default(),
-    });
+        only_answers: false,
+    };
+    judged(stage, agent).await
+}
+
+async fn judged(stage: &Stage, agent: Scripted) -> (GateReport, Vec<AgentRequest>) {
+    let agent = Arc::new(agent);
     let mut gate = ReviewGate::new(Arc::clone(&agent) as Arc<dyn AgentBackend>).unwrap();
     gate.pause = Duration::ZERO;
     let (context, _cancel, _lines) = context();
@@ -315,12 +327,51 @@ async fn what_is_judged_cannot_hide_itself_and_is_data() {
     assert!(prompt.len() < DIFF_LIMIT + 16 * 1024, "{}", prompt.len());
 }
 
+/// An agent that cannot open the file that was left out has not judged it.
+#[tokio::test]
+async fn what_was_not_shown_to_one_who_cannot_look_needs_a_person() {
+    let whole = Stage::new(&[("new.txt", b"hello\n")]);
+    let partly = Stage::new(&[("new.txt", b"hello\n"), ("image.bin", b"a\0b")]);
+    let unseen =
+        "of these it did not see all: image.bin: added, mode 100644 (a binary file of 3 bytes)";
+    for (stage, only_answers, word, expected) in [
+        (&whole, true, "Approved", "passed"),
+        (&partly, false, "Approved", "passed"),
+        (&partly, true, "Approved", unseen),
+        (&partly, true, "Approved with Comments", unseen),
+        (
+            &partly,
+            true,
+            "Rejected",
+            "failed: the reviewer says: Rejected",
+        ),
+    ] {
+        let agent = Scripted {
+            play: Box::new(move |_, request, _| {
+                let review = nonce(&request.prompt);
+                let findings = if word == "Approved" { "[]" } else { FINDING };
+                says(format!(
+                    r#"{{"review": "{review}", "verdict": "{word}", "findings": {findings}}}"#
+                ))
+            }),
+            asked: Mutex::default(),
+            only_answers,
+        };
+        let (report, _) = judged(stage, agent).await;
+        let found = shown(&report.verdict);
+        assert!(found.contains(expected), "{word}: {found}");
+        let asks = matches!(report.verdict, GateVerdict::NeedsHuman { .. });
+        assert_eq!(asks, expected == unseen);
+    }
+}
+
 #[tokio::test]
 async fn what_a_task_started_from_is_not_reviewed() {
     let stage = Stage::new(&[("new.txt", b"hello\n")]);
     let agent = Arc::new(Scripted {
         play: Box::new(|_, _, _| panic!("asked")),
         asked: Mutex::default(),
+        only_answers: false,
     });
     let gate = ReviewGate::new(agent).unwrap();
     let base = GateRequest {
