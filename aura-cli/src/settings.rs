@@ -13,8 +13,11 @@ use aura_core::{
 };
 
 pub(crate) use self::agents::check_variable;
-use self::agents::{DEFAULT_AGENT, check_env, choose_agents, choose_reviewer, started};
-use crate::args::{CreateFlags, EngineFlags, Place, RunFlags};
+use self::agents::{
+    DEFAULT_AGENT, check_env, choose_agents, choose_decomposer, choose_reviewer, only_answers,
+    started,
+};
+use crate::args::{CreateFlags, DecomposeFlags, EngineFlags, Place, RunFlags};
 use crate::config::{AgentEntry, Config, GateEntry, PATH, Protected, Secrets};
 use crate::environment::Environment;
 use crate::trust::{TrustStore, untrusted};
@@ -37,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) secrets: Secrets,
     /// Who reviews each task's work, where anybody does.
     pub(crate) reviewer: Option<AgentEntry>,
+    /// The name of the agent that cuts stories into tasks.
+    pub(crate) decomposer: String,
     /// How new stories are run.
     pub(crate) policy: Policy,
     /// Agents at once, where arguments or the environment say so.
@@ -123,6 +128,19 @@ impl Settings {
         engine: &EngineFlags,
         parallel: Option<u16>,
     ) -> Result<Self> {
+        let nothing = DecomposeFlags::default();
+        Self::read_to_decompose(environment, (at, engine, parallel), &nothing)
+    }
+
+    /// The same where an agent may be named that makes the plan.
+    ///
+    /// # Errors
+    /// As [`Settings::read`]; `InvalidInput` for an agent that nobody defines.
+    pub(crate) fn read_to_decompose(
+        environment: &Environment,
+        (at, engine, parallel): (&Place, &EngineFlags, Option<u16>),
+        tasks: &DecomposeFlags,
+    ) -> Result<Self> {
         let repo = environment.repository(at.repo.as_deref());
         let root = place::root(&repo);
         let config = match &root {
@@ -130,12 +148,13 @@ impl Settings {
             None => None,
         };
         check_env(engine, environment, config.as_ref())?;
-        let agents = choose_agents(engine, environment, config.as_ref())?;
+        let mut agents = choose_agents(engine, environment, config.as_ref())?;
+        let decomposer = choose_decomposer(engine, tasks, &mut agents)?;
         let reviewer = choose_reviewer(engine, config.as_ref(), &agents)?;
         let gates = choose_gates(engine, config.as_ref(), root.as_deref())?;
         if let Some(config) = &config
             && !engine.trust
-            && uses_commands_of(config, &agents, &gates)
+            && uses_commands_of(config, (&agents, reviewer.as_ref()), &gates)
             && !TrustStore::new(&environment.state_dir()?).trusts(config)?
         {
             return Err(untrusted(config));
@@ -154,6 +173,7 @@ impl Settings {
             parallel,
             patterns,
             reviewer,
+            decomposer,
             limits: config
                 .as_ref()
                 .map(|config| config.limits)
@@ -308,7 +328,12 @@ impl Settings {
         }
         for task in &plan.tasks {
             let name = task.agent.as_deref().unwrap_or(DEFAULT_AGENT);
-            if !self.agents.iter().any(|agent| agent.name == name) {
+            let found = self.agents.iter().find(|agent| agent.name == name);
+            if found.is_some_and(only_answers) {
+                let what = format!("task `{}` is for the agent `{name}`", task.id);
+                return Err(no_work(&what));
+            }
+            if found.is_none() {
                 let message = match &task.agent {
                     Some(name) => format!(
                         "task `{}` names the agent `{name}`, which is not defined",
@@ -345,14 +370,27 @@ impl Settings {
         Ok(())
     }
 
-    /// Looks for the programs of the gates and of the agent that is asked first, before there is a plan.
+    /// Looks for what the agent that makes the plan needs, and for the programs of the gates and of the agent that tasks go to which
+    /// name none, before there is a plan.
     ///
     /// # Errors
-    /// `BackendMissing` without such an agent; `InvalidConfig`, naming what is missing.
-    pub(crate) async fn preflight_default(&self) -> Result<()> {
-        let plan = Plan::new("x", [aura_core::StoryTask::new("x", "x")])?;
+    /// `BackendMissing` without such an agent; `InvalidInput` where it does no tasks; `InvalidConfig`, naming what is missing.
+    pub(crate) async fn preflight_wish(&self) -> Result<()> {
+        let is_default = |agent: &&AgentEntry| agent.name == DEFAULT_AGENT;
+        if self
+            .agents
+            .iter()
+            .find(is_default)
+            .is_some_and(only_answers)
+        {
+            return Err(no_work("the agent of tasks which name none is `default`"));
+        }
+        let mut tasks = vec![aura_core::StoryTask::new("x", "x")];
+        let plan = Plan::new("x", tasks.clone())?;
         self.check_plan(&plan, &RunFlags::default())?;
-        self.preflight(&plan).await
+        tasks[0].agent = Some(self.decomposer.clone());
+        tasks.push(aura_core::StoryTask::new("y", "y"));
+        self.preflight(&Plan::new("x", tasks)?).await
     }
 
     /// Refuses a landing that nothing would judge, before anything starts.
@@ -373,6 +411,14 @@ impl Settings {
         )
         .with_help("configure one, name one with --gate, or say --no-gates to land without"))
     }
+}
+
+/// Tasks for somebody who does none.
+fn no_work(what: &str) -> Error {
+    let message = format!("{what}, which only answers questions");
+    Error::new(ErrorKind::InvalidInput, message).with_help(
+        "name an agent that can change files; one that only answers is for --decompose-with and --review",
+    )
 }
 
 fn bad_pattern(error: &globset::Error) -> Error {
@@ -446,8 +492,13 @@ fn parse_gate(text: &str) -> Result<GateEntry> {
 }
 
 /// Whether anything that the file defines could be run.
-fn uses_commands_of(config: &Config, agents: &[AgentEntry], gates: &Gates) -> bool {
-    let agent = agents.iter().any(|agent| config.agents.contains(agent));
+fn uses_commands_of(
+    config: &Config,
+    (agents, reviewer): (&[AgentEntry], Option<&AgentEntry>),
+    gates: &Gates,
+) -> bool {
+    let mut all = agents.iter().chain(reviewer);
+    let agent = all.any(|agent| config.agents.contains(agent));
     let gate = match gates {
         Gates::Given(given) => config
             .gates
@@ -457,7 +508,8 @@ fn uses_commands_of(config: &Config, agents: &[AgentEntry], gates: &Gates) -> bo
         Gates::None | Gates::Detected(_) => false,
     };
     // An agent of the command line is given the file's servers.
-    let servers = config.mcp.is_some() && agents.iter().any(|agent| agent.preset.is_some());
+    let mut all = agents.iter().chain(reviewer);
+    let servers = config.mcp.is_some() && all.any(|agent| agent.preset.is_some());
     agent || gate || servers
 }
 

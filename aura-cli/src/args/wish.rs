@@ -17,6 +17,10 @@ pub(crate) struct WishFlags {
 /// How a story is cut into tasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(crate) struct DecomposeFlags {
+    /// Agent that cuts the story into tasks: one of the configuration, or copilot, claude, codex, gemini, opencode or aider [default: the
+    /// one called decomposer in the configuration, else the agent of tasks which name none]
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) decompose_with: Option<String>,
     /// Plan tests, too; the default
     #[arg(long, overrides_with = "no_tests")]
     pub(crate) include_tests: bool,

@@ -39,7 +39,7 @@ pub(super) async fn run(
     if args.wish != WishFlags::default() || args.tasks != DecomposeFlags::default() {
         let message = "a plan file says what is wanted and how it is cut";
         return Err(Error::new(ErrorKind::InvalidInput, message)
-            .with_help("leave --description, --include-tests, --no-tests and --max-tasks out, or add --decompose"));
+            .with_help("leave --description, --decompose-with, --include-tests, --no-tests and --max-tasks out, or add --decompose"));
     }
     let plan = plan::read(args.source.as_deref().unwrap_or(Path::new("")))?;
     plan::warn(&plan);
@@ -58,9 +58,13 @@ pub(super) async fn run(
 
 /// Creates the story from words, lets an agent cut it into tasks, and runs it.
 async fn from_words(environment: &Environment, program: &Program, args: &RunArgs) -> Result<Exit> {
-    let settings = settings(environment, args)?;
+    let engine = (&args.place, &args.engine, args.run.parallel);
+    let settings = Settings::read_to_decompose(environment, engine, &args.tasks)?;
+    if args.run.land.merge {
+        settings.check_landing()?;
+    }
     check_head(&settings, args)?;
-    settings.preflight_default().await?;
+    settings.preflight_wish().await?;
     let wish = decompose::wish(&settings.repo, args.source.as_deref(), &args.wish).await?;
     let aura = settings.builder().open().await?;
     let mut spec = wish.policy(settings.policy_for(&args.create));
@@ -71,6 +75,7 @@ async fn from_words(environment: &Environment, program: &Program, args: &RunArgs
     let mut reporter = Reporter::choose(args.run.json);
     let limits = settings.limits_of_questions(args.run.limits.limits());
     let options = args.tasks.options(settings.parallel).limits(limits);
+    let options = options.agent(&settings.decomposer);
     let plan = decompose::decompose(&settings, (&aura, story), options, &mut reporter).await?;
     settings.check_plan(&plan, &args.run)?;
     settings.preflight(&plan).await?;

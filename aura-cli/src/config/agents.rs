@@ -7,6 +7,7 @@ use aura_core::Problem;
 use aura_core::agents::{CliAgent, McpServer, McpServers};
 use globset::Glob;
 
+use super::llm::{self, LLM};
 use super::reader::{Key, Reader, key};
 use super::tree::{Data, Entry, Node, Place};
 use super::{AgentEntry, Config};
@@ -26,6 +27,8 @@ const AGENT: &[Key] = &[
     key("when"),
     key("sandbox"),
     key("fallback"),
+    key("endpoint"),
+    key("key"),
 ];
 
 const MCP: &[Key] = &[key("enabled"), key("server"), key("servers"), key("tools")];
@@ -41,7 +44,16 @@ pub(super) fn agents(node: &Node, root: &Path, config: &mut Config, reader: &mut
         }
     }
     for (name, at) in fallbacks {
-        if !entries.iter().any(|entry| entry.key == name) {
+        let is_llm = |agent: &AgentEntry| agent.preset.as_deref() == Some(LLM);
+        if config
+            .agents
+            .iter()
+            .any(|agent| agent.name == name && is_llm(agent))
+        {
+            let message =
+                format!("the agent `{name}` only answers questions, and stands in for nobody");
+            reader.push(at, Problem::error("unsupported_value", message));
+        } else if !entries.iter().any(|entry| entry.key == name) {
             let message = format!("nobody defines the agent `{name}`");
             reader.push(at, Problem::error("unknown_agent", message));
         }
@@ -58,20 +70,17 @@ fn agent(entry: &Entry, root: &Path, reader: &mut Reader) -> Option<(AgentEntry,
     };
     let mut backend = None;
     let mut fallback = None;
-    let mut only_presets = Vec::new();
+    let mut given = Vec::new();
     for (name, value) in reader.fields(&entry.value, &what, AGENT) {
         let which = format!("the {name} of {what}");
+        given.push((name, value.at));
         match name {
             "backend" => backend = reader.text(value, &which).map(|text| (text, value.at)),
             "command" => agent.command = reader.command(value, &which).unwrap_or_default(),
-            "model" => {
-                only_presets.push((name, value.at));
-                agent.model = reader.text(value, &which).map(ToOwned::to_owned);
-            }
-            "role" => {
-                only_presets.push((name, value.at));
-                agent.role = role(value, root, &which, reader);
-            }
+            "model" => agent.model = reader.text(value, &which).map(ToOwned::to_owned),
+            "endpoint" => agent.endpoint = reader.text(value, &which).map(ToOwned::to_owned),
+            "key" => agent.key = reader.text(value, &which).map(ToOwned::to_owned),
+            "role" => agent.role = role(value, root, &which, reader),
             "env" => agent.env = reader.variables(value, &which),
             "when" => agent.when = globs(value, &which, reader),
             "sandbox" => agent.sandbox = reader.command(value, &which).unwrap_or_default(),
@@ -82,13 +91,20 @@ fn agent(entry: &Entry, root: &Path, reader: &mut Reader) -> Option<(AgentEntry,
         }
     }
     let has_command = matches!(&entry.value.data, Data::Map(fields) if fields.iter().any(|field| field.key == "command"));
+    let backend_name = backend.map_or("command", |(name, _)| name);
+    for (name, at) in given {
+        if !takes(backend_name, name) {
+            let message = format!("`{name}` of {what} has no effect on {}", kind(backend_name));
+            let help = "name a backend that knows of it, or leave it out";
+            reader.push(at, Problem::error("unsupported_key", message).help(help));
+        }
+    }
     match backend {
+        Some((LLM, at)) => {
+            agent.preset = Some(LLM.to_owned());
+            llm::check(&agent, (entry.at, at), reader);
+        }
         None | Some(("command", _)) => {
-            for (name, at) in only_presets {
-                let message = format!("`{name}` of {what} has no effect on a command");
-                let help = "name a backend that knows of it, or leave it out";
-                reader.push(at, Problem::error("unsupported_key", message).help(help));
-            }
             if !has_command {
                 let message = format!("{what} has neither a `command` nor a `backend`");
                 reader.push(entry.at, Problem::error("missing_key", message));
@@ -112,11 +128,29 @@ fn agent(entry: &Entry, root: &Path, reader: &mut Reader) -> Option<(AgentEntry,
         Some((name, at)) => {
             let known: Vec<&str> = CliAgent::names().collect();
             let message = format!("there is no backend `{name}`");
-            let help = format!("there are command, {ACP}, {}", known.join(", "));
+            let help = format!("there are command, {ACP}, {LLM}, {}", known.join(", "));
             reader.push(at, Problem::error("unknown_value", message).help(help));
         }
     }
     (reader.problems.len() == before).then_some((agent, fallback))
+}
+
+/// Whether a key means something for a backend. A program beside a backend that brings its own is told of elsewhere.
+fn takes(backend: &str, key: &str) -> bool {
+    match backend {
+        LLM => ["backend", "model", "role", "endpoint", "key"].contains(&key),
+        "command" => !["model", "role", "endpoint", "key"].contains(&key),
+        _ => !["endpoint", "key"].contains(&key),
+    }
+}
+
+/// For messages.
+fn kind(backend: &str) -> &'static str {
+    match backend {
+        LLM => "a language model",
+        "command" => "a command",
+        _ => "such an agent",
+    }
 }
 
 fn role(node: &Node, root: &Path, what: &str, reader: &mut Reader) -> Option<String> {

@@ -3,6 +3,7 @@
 //! Every key is honoured or refused by name with its place; nothing is dropped silently.
 
 mod agents;
+mod llm;
 mod reader;
 mod shape;
 mod tree;
@@ -14,6 +15,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use self::agents::ACP;
+pub(crate) use self::llm::LLM;
+#[cfg(feature = "llm")]
+pub(crate) use self::llm::language_model;
 use aura_core::agents::McpServers;
 use aura_core::{
     Error, ErrorKind, FlakyPolicy, GateSchedule, Limits, OnExhausted, Problem, Result,
@@ -85,6 +89,10 @@ pub(crate) struct AgentEntry {
     pub(crate) preset: Option<String>,
     /// Of a preset.
     pub(crate) model: Option<String>,
+    /// Where a language model is asked.
+    pub(crate) endpoint: Option<String>,
+    /// The variable that has its key.
+    pub(crate) key: Option<String>,
     /// The text that is put before every prompt of a preset.
     pub(crate) role: Option<String>,
     /// Patterns of the files of tasks that it does.
@@ -101,8 +109,14 @@ impl AgentEntry {
         let mut words = self.sandbox.clone();
         words.extend(self.preset.clone());
         words.extend(self.command.iter().cloned());
-        if let Some(model) = &self.model {
-            words.extend(["--model".to_owned(), model.clone()]);
+        let options = [
+            ("--model", &self.model),
+            ("--endpoint", &self.endpoint),
+            ("--key", &self.key),
+        ];
+        for (name, value) in options {
+            let value = value.iter().cloned();
+            words.extend(value.flat_map(|value| [name.to_owned(), value]));
         }
         words
     }

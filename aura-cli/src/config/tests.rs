@@ -39,6 +39,71 @@ fn a_program_of_the_agent_client_protocol_has_a_command_and_what_it_takes() {
     assert!(error.to_string().contains("no `command`"), "{error}");
 }
 
+#[cfg(feature = "llm")]
+#[test]
+fn a_language_model_has_a_model_and_takes_nothing_that_a_program_takes() {
+    let text = "agents:\n  planner: { backend: llm, model: openai::m, endpoint: 'https://models.example.com/v1', key: A_KEY }\n";
+    let config = parse(text).expect("a good file");
+    assert_eq!(
+        config.commands(),
+        [(
+            "agent planner".to_owned(),
+            [
+                "llm",
+                "--model",
+                "openai::m",
+                "--endpoint",
+                "https://models.example.com/v1",
+                "--key",
+                "A_KEY"
+            ]
+            .map(ToOwned::to_owned)
+            .to_vec()
+        )]
+    );
+    for (text, expected) in [
+        ("{ backend: llm }", &["missing_key 1:11"][..]),
+        ("{ backend: llm, model: m }", &["invalid_agent 1:25"]),
+        (
+            "{ backend: llm, model: ollama::m, key: A_KEY }",
+            &["invalid_agent 1:25"],
+        ),
+        (
+            "{ backend: llm, model: ollama::m, env: [A], when: ['*'], sandbox: [x], command: [y] }",
+            &[
+                "unsupported_key 1:53",
+                "unsupported_key 1:64",
+                "unsupported_key 1:80",
+                "unsupported_key 1:94",
+            ],
+        ),
+        (
+            "{ backend: claude, endpoint: x, key: y }",
+            &["unsupported_key 1:43", "unsupported_key 1:51"],
+        ),
+        ("{ command: [x], key: y }", &["unsupported_key 1:35"]),
+        (
+            "{ command: [x], fallback: b }, b: { backend: llm, model: ollama::m }",
+            &["unsupported_value 1:40"],
+        ),
+    ] {
+        let text = format!("agents: {{ a: {text} }}");
+        assert_eq!(problems(&text), expected, "{text}");
+    }
+}
+
+#[cfg(not(feature = "llm"))]
+#[test]
+fn a_build_without_the_client_says_which_feature_is_missing() {
+    let text = "agents: { a: { backend: llm, model: 'openai::m' } }";
+    assert_eq!(problems(text), ["missing_feature 1:25"]);
+    let error = parse(text).expect_err("no client");
+    assert!(
+        error.to_string().contains("without the feature `llm`"),
+        "{error}"
+    );
+}
+
 #[test]
 fn every_supported_key_is_read() {
     let text = "\

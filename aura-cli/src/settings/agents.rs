@@ -6,8 +6,10 @@ use aura_core::agents::{self, AcpAgent, CliAgent};
 use aura_core::{AgentBackend, Error, ErrorKind, Result};
 
 use super::Shared;
-use crate::args::EngineFlags;
-use crate::config::{ACP, AgentEntry, Config, PATH};
+use crate::args::{DecomposeFlags, EngineFlags};
+#[cfg(feature = "llm")]
+use crate::config::language_model;
+use crate::config::{ACP, AgentEntry, Config, LLM, PATH};
 use crate::environment::Environment;
 use crate::words;
 
@@ -17,10 +19,23 @@ pub(super) const DEFAULT_AGENT: &str = "default";
 /// The agent that reviews where nobody else is named.
 const REVIEWER: &str = "reviewer";
 
+/// The agent that makes plans where nobody else is named.
+const DECOMPOSER: &str = "decomposer";
+
+/// Whether an agent answers questions and does no tasks.
+pub(super) fn only_answers(entry: &AgentEntry) -> bool {
+    entry.preset.as_deref() == Some(LLM)
+}
+
 /// An agent as the file and the command line want it.
 pub(super) fn started(entry: &AgentEntry, shared: &Shared) -> Arc<dyn AgentBackend> {
     if entry.preset.as_deref() == Some(ACP) {
         return Arc::new(acp(entry, shared));
+    }
+    // Without the feature no entry is one.
+    #[cfg(feature = "llm")]
+    if only_answers(entry) {
+        return Arc::new(language_model(entry));
     }
     let Some(mut agent) = entry.preset.as_deref().and_then(CliAgent::named) else {
         let program = agents::command(&entry.command);
@@ -93,6 +108,28 @@ pub(super) fn choose_agents(
         set_default(&mut agents, agent);
     }
     Ok(agents)
+}
+
+/// Who cuts stories into tasks: whom the call names, else the agent called `decomposer`, else the one of tasks that name none. One that
+/// needs no definition becomes one of the agents.
+///
+/// # Errors
+/// `InvalidInput` for a name that nobody defines.
+pub(super) fn choose_decomposer(
+    engine: &EngineFlags,
+    tasks: &DecomposeFlags,
+    agents: &mut Vec<AgentEntry>,
+) -> Result<String> {
+    let is_defined = |name: &str| agents.iter().any(|agent| agent.name == name);
+    let Some(name) = &tasks.decompose_with else {
+        let own = [DECOMPOSER].into_iter().find(|name| is_defined(name));
+        return Ok(own.unwrap_or(DEFAULT_AGENT).to_owned());
+    };
+    if !is_defined(name) {
+        let found = preset(name, &engine.env).ok_or_else(|| unknown(name, agents))?;
+        agents.push(found);
+    }
+    Ok(name.clone())
 }
 
 /// Who reviews: whom the call names, else whom the file names, else the agent called `reviewer`, else the one of tasks that name none.

@@ -141,6 +141,57 @@ fn configured_commands_need_trust_only_where_they_would_be_run() {
     assert!(read(&EngineFlags::default()).is_ok());
     write("agents: { a: { command: [x] } }\n");
     assert!(read(&own).is_err(), "a task could name the agent");
+    write("mcp: { enabled: true, servers: { s: { command: x } } }\n");
+    let mut engine = EngineFlags {
+        agent_command: Some("x".to_owned()),
+        ..own
+    };
+    assert!(read(&engine).is_ok(), "a command is given no servers");
+    let tasks = DecomposeFlags {
+        decompose_with: Some("claude".to_owned()),
+        ..DecomposeFlags::default()
+    };
+    let decomposed = Settings::read_to_decompose(&environment, (&at, &engine, None), &tasks);
+    assert!(decomposed.is_err(), "the planner would start the server");
+    engine.review = Some("claude".to_owned());
+    assert!(
+        read(&engine).is_err(),
+        "the reviewer would start the server"
+    );
+}
+
+#[test]
+fn plans_are_made_by_whom_the_call_names_or_the_file_or_the_default() {
+    let engine = EngineFlags {
+        env: vec!["A_KEY".to_owned()],
+        ..EngineFlags::default()
+    };
+    let named = |name: Option<&str>| DecomposeFlags {
+        decompose_with: name.map(ToOwned::to_owned),
+        ..DecomposeFlags::default()
+    };
+    let own = "agents: { default: { command: [x] }, decomposer: { command: [y] } }";
+    let own = Config::parse(own, Path::new("agent-config.yaml")).expect("a good file");
+    for (file, name, expected, added) in [
+        (config(), None, "default", 0),
+        (config(), Some("other"), "other", 0),
+        (config(), Some("codex"), "codex", 1),
+        (own.clone(), None, "decomposer", 0),
+        (own, Some("default"), "default", 0),
+    ] {
+        let mut agents = file.agents.clone();
+        let chosen = choose_decomposer(&engine, &named(name), &mut agents).expect("somebody");
+        assert_eq!(chosen, expected);
+        assert_eq!(agents.len(), file.agents.len() + added);
+        let found = agents.iter().find(|agent| agent.name == chosen);
+        let env = found.expect("one of the agents").env.len();
+        assert_eq!(env, added, "a known agent gets what --env lets through");
+    }
+    let mut agents = config().agents;
+    let error = choose_decomposer(&engine, &named(Some("nobody")), &mut agents);
+    let error = error.expect_err("nobody");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("`nobody`"), "{error}");
 }
 
 #[test]
@@ -153,6 +204,7 @@ fn a_landing_needs_a_judge() {
         protected: Protected::default(),
         secrets: Secrets::default(),
         reviewer: None,
+        decomposer: DEFAULT_AGENT.to_owned(),
         policy: Policy::default(),
         parallel: None,
         shared: Shared::default(),
@@ -234,6 +286,7 @@ fn tasks_go_to_the_agent_that_is_there_for_their_files() {
         protected: Protected::default(),
         secrets: Secrets::default(),
         reviewer: None,
+        decomposer: DEFAULT_AGENT.to_owned(),
         policy: Policy::default(),
         parallel: None,
         shared: Shared::default(),

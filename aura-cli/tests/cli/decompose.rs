@@ -37,6 +37,47 @@ fn agent(world: &World, answers: &[&str]) -> String {
     )
 }
 
+/// One plans and works on nothing, another one works and is asked nothing.
+#[test]
+fn one_agent_plans_and_another_one_works() {
+    for (name, flag) in [
+        ("planner", &["--decompose-with", "planner"][..]),
+        ("decomposer", &[]),
+    ] {
+        let world = World::new();
+        let planner = agent(&world, &[PLAN]);
+        let config = format!("agents: {{ {name}: {{ command: [sh, -c, \"{planner}\"] }} }}\n");
+        world.write(".aura/agent-config.yaml", &config);
+        let worker = world.agent();
+        let words = [
+            "run",
+            "Join two files",
+            "--decompose",
+            "--agent-command",
+            &worker,
+            "--no-gates",
+        ];
+        let said = world.expect(0, &[&words[..], flag, &["--trust", "--json"]].concat());
+        let asked = said
+            .lines()
+            .into_iter()
+            .filter(|line| line["type"] == "decompose.started");
+        let asked: Vec<Value> = asked.map(|line| line["agent"].clone()).collect();
+        assert_eq!(asked, [json!(name)]);
+        let started = said
+            .lines()
+            .into_iter()
+            .filter(|line| line["type"] == "task.started");
+        assert!(started.into_iter().all(|line| line["agent"] == "default"));
+        let report = said.lines().pop().expect("a report");
+        assert_eq!(report["accepted"], json!(["1", "2", "join"]));
+        let prompts = std::fs::read_dir(world.beside("")).expect("a directory");
+        let prompts = prompts.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let prompts: Vec<String> = prompts.filter(|name| name.starts_with("prompt-")).collect();
+        assert_eq!(prompts, ["prompt-decompose-1"], "{name}");
+    }
+}
+
 fn prompt(world: &World, name: &str) -> String {
     std::fs::read_to_string(world.beside(&format!("prompt-{name}"))).expect("a prompt")
 }

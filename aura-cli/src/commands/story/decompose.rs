@@ -17,10 +17,12 @@ use crate::settings::Settings;
 
 /// Lets an agent cut the story into tasks, and shows them.
 pub(super) async fn decompose(environment: &Environment, args: &DecomposeArgs) -> Result<Exit> {
-    let settings = Settings::read(environment, &args.place, &args.engine, args.parallel)?;
+    let engine = (&args.place, &args.engine, args.parallel);
+    let settings = Settings::read_to_decompose(environment, engine, &args.tasks)?;
     let (aura, story) = find_to_work(&settings, args.story.as_deref()).await?;
     let limits = settings.limits_of_questions(Limits::default());
     let options = args.tasks.options(settings.parallel).limits(limits);
+    let options = options.agent(&settings.decomposer);
     // The answer on standard output is the plan, so events are told beside it.
     let mut reporter = Reporter::choose(false);
     let plan = decompose::decompose(&settings, (&aura, story), options, &mut reporter).await?;
