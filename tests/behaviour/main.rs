@@ -27,6 +27,8 @@ mod landing;
 mod landing_steered;
 #[cfg(unix)]
 mod liars;
+#[cfg(all(unix, feature = "llm"))]
+mod llm;
 mod neighbours;
 #[cfg(unix)]
 mod options;

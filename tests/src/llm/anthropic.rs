@@ -39,11 +39,7 @@ fn entry(message: &Value) -> Entry {
 }
 
 fn stop_reason(answer: &Answer) -> &'static str {
-    if answer.call.is_some() {
-        "tool_use"
-    } else {
-        "end_turn"
-    }
+    answer.reason(["end_turn", "tool_use", "max_tokens", "refusal"])
 }
 
 fn message(answer: &Answer, content: &Value, stop_reason: &Value, output: u32) -> Value {

@@ -34,11 +34,7 @@ fn entry(message: &Value) -> Entry {
 }
 
 fn finish_reason(answer: &Answer) -> &'static str {
-    if answer.call.is_some() {
-        "tool_calls"
-    } else {
-        "stop"
-    }
+    answer.reason(["stop", "tool_calls", "length", "content_filter"])
 }
 
 fn usage() -> Value {

@@ -57,7 +57,8 @@ fn entry(content: &Value) -> Entry {
 fn response(answer: &Answer, parts: &[Value], is_last: bool) -> Value {
     let mut candidate = json!({"content": {"role": "model", "parts": parts}, "index": 0});
     if is_last {
-        candidate["finishReason"] = json!("STOP");
+        let reason = answer.reason(["STOP", "STOP", "MAX_TOKENS", "SAFETY"]);
+        candidate["finishReason"] = json!(reason);
     }
     json!({
         "candidates": [candidate], "modelVersion": answer.model, "responseId": answer.id("r"),

@@ -145,8 +145,8 @@ pub(super) fn answer(
 }
 
 /// Writes the head of a stream that ends with the connection.
-pub(super) fn begin_stream(writer: &mut impl Write) -> std::io::Result<()> {
-    let head = begin(200, "text/event-stream");
+pub(super) fn begin_stream(writer: &mut impl Write, kind: &str) -> std::io::Result<()> {
+    let head = begin(200, kind);
     writer.write_all(format!("{head}Cache-Control: no-cache\r\n\r\n").as_bytes())?;
     writer.flush()
 }

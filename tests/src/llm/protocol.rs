@@ -1,9 +1,10 @@
-//! What the four protocols have in common.
+//! What the protocols have in common.
 
 use serde_json::{Value, json};
 
 use super::plan;
-use super::{anthropic, chat, gemini, responses};
+use super::scenario::Ending;
+use super::{anthropic, chat, gemini, ollama, responses};
 
 /// Tokens that every answer is said to cost.
 pub(super) const INPUT_TOKENS: u32 = 1000;
@@ -20,6 +21,8 @@ pub(super) enum Protocol {
     Responses,
     /// `POST /v1beta/models/M:generateContent`, and `:streamGenerateContent`
     Gemini,
+    /// `POST /api/chat`
+    Ollama,
 }
 
 /// A tool that the model is offered.
@@ -91,12 +94,23 @@ pub(super) struct Answer {
     pub(super) call: Option<Call>,
     /// The call's arguments end too early.
     pub(super) broken_arguments: bool,
+    pub(super) ending: Ending,
 }
 
 impl Answer {
     /// An id that begins with `kind`.
     pub(super) fn id(&self, kind: &str) -> String {
         format!("{kind}_{:020}", self.number)
+    }
+
+    /// Why it ended, by the protocol's words for: as it should, with a call, at a limit, by a filter.
+    pub(super) fn reason(&self, words: [&'static str; 4]) -> &'static str {
+        match (self.ending, &self.call) {
+            (Ending::Done, None) => words[0],
+            (Ending::Done, Some(_)) => words[1],
+            (Ending::Cut, _) => words[2],
+            (Ending::Refused, _) => words[3],
+        }
     }
 
     /// The arguments as text.
@@ -132,7 +146,7 @@ impl Sse {
     }
 
     /// As it is written.
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         let event = self.event.as_ref();
         let name = event.map_or_else(String::new, |name| format!("event: {name}\n"));
         format!("{name}data: {}\n\n", self.data)
@@ -148,6 +162,8 @@ impl Protocol {
             Some(Self::Chat)
         } else if path.ends_with("/responses") {
             Some(Self::Responses)
+        } else if path.ends_with("/api/chat") {
+            Some(Self::Ollama)
         } else if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") {
             Some(Self::Gemini)
         } else {
@@ -162,6 +178,7 @@ impl Protocol {
             Self::Chat => chat::read(body),
             Self::Responses => responses::read(body),
             Self::Gemini => gemini::read(path, body),
+            Self::Ollama => ollama::read(body),
         }
     }
 
@@ -172,6 +189,7 @@ impl Protocol {
             Self::Chat => chat::whole(answer),
             Self::Responses => responses::whole(answer),
             Self::Gemini => gemini::whole(answer),
+            Self::Ollama => ollama::whole(answer),
         }
     }
 
@@ -182,6 +200,23 @@ impl Protocol {
             Self::Chat => chat::events(answer),
             Self::Responses => responses::events(answer),
             Self::Gemini => gemini::events(answer),
+            Self::Ollama => ollama::events(answer),
+        }
+    }
+
+    /// An event as it is written.
+    pub(super) fn written(self, event: &Sse) -> String {
+        match self {
+            Self::Ollama => format!("{}\n", event.data),
+            _ => event.text(),
+        }
+    }
+
+    /// What a stream says that it is.
+    pub(super) fn stream_kind(self) -> &'static str {
+        match self {
+            Self::Ollama => "application/x-ndjson",
+            _ => "text/event-stream",
         }
     }
 
@@ -210,6 +245,7 @@ impl Protocol {
             Self::Chat | Self::Responses => {
                 json!({"error": {"type": kind, "code": kind, "message": message, "param": null}})
             }
+            Self::Ollama => json!({"error": message}),
             Self::Gemini => {
                 let name = match status {
                     400 => "INVALID_ARGUMENT",

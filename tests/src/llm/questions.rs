@@ -1,7 +1,18 @@
 //! What the model answers where it is asked and not set to work: a plan for a small story, and a verdict on somebody's work.
 
+use super::scenario::Scenario;
+
 /// How Aura's prompts ask for a plan.
 const PLAN_WANTED: &str = "# Decompose a Story into Tasks";
+
+/// How they ask for a better one.
+const CORRECTION: &str = "## Correction";
+
+/// A plan whose tasks wait for each other.
+const CYCLE: &str = r#"{"tasks": [
+  {"id": 1, "name": "Wait", "description": "Wait.", "dependsOn": [2]},
+  {"id": 2, "name": "Wait, too", "description": "Wait.", "dependsOn": [1]}
+]}"#;
 
 /// How they ask for a verdict; the number of the review follows.
 const VERDICT_WANTED: &str = "{\"review\": \"";
@@ -23,15 +34,21 @@ const PLAN: &str = r#"Here is the plan:
 Shall I begin?"#;
 
 /// The answer to a question; `None` where work is wanted.
-pub(super) fn answer(prompts: &[String]) -> Option<String> {
+pub(super) fn answer(scenario: &Scenario, prompts: &[String]) -> Option<String> {
     prompts.iter().rev().find_map(|prompt| {
         if prompt.contains(PLAN_WANTED) {
-            return Some(PLAN.to_owned());
+            let is_bad = scenario.bad_plan && !prompt.contains(CORRECTION);
+            return Some(if is_bad { CYCLE } else { PLAN }.to_owned());
         }
         let (_, rest) = prompt.rsplit_once(VERDICT_WANTED)?;
         let (review, _) = rest.split_once('"')?;
+        let (verdict, findings) = if scenario.reject {
+            ("Rejected", r#"[{"message": "Not like this."}]"#)
+        } else {
+            ("Approved", "[]")
+        };
         Some(format!(
-            "It does what was asked for.\n\n{{\"review\": \"{review}\", \"verdict\": \"Approved\", \"findings\": []}}"
+            "I looked at it.\n\n{{\"review\": \"{review}\", \"verdict\": \"{verdict}\", \"findings\": {findings}}}"
         ))
     })
 }
@@ -42,7 +59,8 @@ mod tests {
 
     #[test]
     fn questions_are_told_from_work() {
-        let answer = |prompt: &str| answer(&["system".to_owned(), prompt.to_owned()]);
+        let ok = Scenario::default();
+        let answer = |prompt: &str| answer(&ok, &["system".to_owned(), prompt.to_owned()]);
         assert_eq!(answer("# Task\n\n**Do it**"), None);
         let plan = answer("# Decompose a Story into Tasks\n..").expect("a plan");
         assert!(plan.contains("\"dependsOn\": [1]"));

@@ -83,9 +83,10 @@ fn items(answer: &Answer) -> Vec<Value> {
 }
 
 pub(super) fn whole(answer: &Answer) -> Value {
+    let status = answer.reason(["completed", "completed", "incomplete", "incomplete"]);
     json!({
         "id": answer.id("resp"), "object": "response", "created_at": answer.created,
-        "model": answer.model, "status": "completed", "output": items(answer),
+        "model": answer.model, "status": status, "output": items(answer),
         "error": null, "incomplete_details": null, "parallel_tool_calls": false, "tools": [],
         "usage": {
             "input_tokens": INPUT_TOKENS, "input_tokens_details": {"cached_tokens": 0},
@@ -130,7 +131,8 @@ pub(super) fn events(answer: &Answer) -> Vec<Sse> {
         let done = json!({"output_index": index, "item": item});
         tell("response.output_item.done", done);
     }
-    tell("response.completed", json!({"response": last}));
+    let end = format!("response.{}", last["status"].as_str().unwrap_or_default());
+    tell(&end, json!({"response": last}));
     told
 }
 
@@ -145,7 +147,15 @@ fn tell_message(tell: &mut impl FnMut(&str, Value), index: usize, item: &Value) 
     let mut empty = part.clone();
     empty["text"] = json!("");
     tell("response.content_part.added", with("part", &empty));
-    tell("response.output_text.delta", with("delta", &part["text"]));
+    // In two parts, so that a stream that is cut in its middle has said something.
+    let text = part["text"].as_str().unwrap_or_default();
+    let mut middle = text.len() / 2;
+    while !text.is_char_boundary(middle) {
+        middle += 1;
+    }
+    for piece in [&text[..middle], &text[middle..]] {
+        tell("response.output_text.delta", with("delta", &json!(piece)));
+    }
     tell("response.output_text.done", with("text", &part["text"]));
     tell("response.content_part.done", with("part", part));
 }

@@ -9,6 +9,7 @@ const ROOTS: &[&str] = &[
     "messages",
     "responses",
     "completions",
+    "api",
 ];
 
 /// How a server behaves towards one agent.
@@ -32,7 +33,35 @@ pub(super) struct Scenario {
     pub(super) broken_arguments: bool,
     /// Seconds of `Retry-After`.
     pub(super) retry_after: Option<u32>,
+    /// Requests without tools are counted, too.
+    pub(super) bare: bool,
+    /// Errors repeat the key that they came with.
+    pub(super) echo: bool,
+    /// A plan has a cycle until it is corrected.
+    pub(super) bad_plan: bool,
+    /// A reviewer is not content.
+    pub(super) reject: bool,
+    /// Answers have no text.
+    pub(super) mute: bool,
+    /// Answers are longer than anybody takes.
+    pub(super) huge: bool,
+    /// A temperature is refused.
+    pub(super) no_temperature: bool,
+    /// How answers end, where that is not as they should.
+    pub(super) ending: Ending,
     faults: Vec<(Fault, Option<u32>)>,
+}
+
+/// How an answer ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// As it should.
+    #[default]
+    Done,
+    /// At a limit of tokens.
+    Cut,
+    /// By a filter.
+    Refused,
 }
 
 /// What goes wrong with a request.
@@ -88,6 +117,15 @@ impl Scenario {
             "loop" => self.endless = true,
             "slow" => self.slow = true,
             "badargs" => self.broken_arguments = true,
+            "bare" => self.bare = true,
+            "echo" => self.echo = true,
+            "badplan" => self.bad_plan = true,
+            "reject" => self.reject = true,
+            "mute" => self.mute = true,
+            "huge" => self.huge = true,
+            "notemp" => self.no_temperature = true,
+            "cut" => self.ending = Ending::Cut,
+            "refuse" => self.ending = Ending::Refused,
             _ => return self.add_number(word),
         }
         Some(())

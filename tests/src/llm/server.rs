@@ -53,6 +53,8 @@ pub struct Received {
     pub method: String,
     /// What was asked, by the protocol's name; empty for anything that is not a conversation.
     pub protocol: String,
+    /// The key that it came with.
+    pub key: Option<String>,
     /// The model that was asked for.
     pub model: Option<String>,
     /// The names of the tools that were offered.
@@ -224,6 +226,8 @@ impl Shared {
                 protocol,
                 scenario,
                 conversation,
+                key: key(request),
+                has_temperature: has_temperature(&body),
             };
             return exchange.run(request, path);
         }
@@ -277,6 +281,7 @@ fn other(request: &Request, scenario: &Scenario, path: &str) -> Received {
         path: path.to_owned(),
         method: request.method.clone(),
         protocol: String::new(),
+        key: key(request),
         model: None,
         tools: Vec::new(),
         prompts: Vec::new(),
@@ -286,6 +291,23 @@ fn other(request: &Request, scenario: &Scenario, path: &str) -> Received {
         bytes: request.body.len(),
         at_ms: u64::try_from(now().as_millis()).unwrap_or(u64::MAX),
     }
+}
+
+/// In one of the headers that protocols have for it.
+fn key(request: &Request) -> Option<String> {
+    let bearer = request.header("authorization");
+    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
+    let own = || request.header("x-api-key");
+    let key = bearer.or_else(own);
+    let key = key.or_else(|| request.header("x-goog-api-key"));
+    key.map(ToOwned::to_owned)
+}
+
+/// In one of the places that protocols have for it.
+fn has_temperature(body: &Value) -> bool {
+    let places = ["generationConfig", "options"].map(|place| &body[place]);
+    let mut places = places.into_iter().chain([body]);
+    places.any(|place| !place["temperature"].is_null())
 }
 
 fn now() -> Duration {
@@ -301,12 +323,16 @@ struct Exchange<'a> {
     protocol: Protocol,
     scenario: Scenario,
     conversation: Conversation,
+    key: Option<String>,
+    has_temperature: bool,
 }
 
 impl Exchange<'_> {
     fn run(&self, request: &Request, path: &str) -> io::Result<()> {
         // Requests without tools are about titles and summaries.
-        let counts = !self.conversation.tools.is_empty() || self.conversation.wants_listing;
+        let counts = !self.conversation.tools.is_empty()
+            || self.conversation.wants_listing
+            || self.scenario.bare;
         let count = if counts {
             self.shared.count(&self.scenario)
         } else {
@@ -337,6 +363,10 @@ impl Exchange<'_> {
                 self.fail(status, &format!("scripted failure {status}"), true)
             }
             Some(Fault::Quota) => self.fail(429, QUOTA, false),
+            _ if self.scenario.no_temperature && self.has_temperature => {
+                let why = "`temperature` does not support this value with this model";
+                self.fail(400, why, false)
+            }
             _ if self.conversation.streams => self.tell(&answer, fault),
             _ => {
                 let body = self.protocol.whole(&answer).to_string();
@@ -348,9 +378,13 @@ impl Exchange<'_> {
 
     fn answer(&self) -> Answer {
         let conversation = &self.conversation;
-        let asked = questions::answer(&conversation.prompts);
+        let asked = questions::answer(&self.scenario, &conversation.prompts);
         let call = plan::call(&self.scenario, conversation).filter(|_| asked.is_none());
-        let text = if let Some(answer) = asked {
+        let text = if self.scenario.mute {
+            String::new()
+        } else if self.scenario.huge {
+            "And so on.\n".repeat(100_000)
+        } else if let Some(answer) = asked {
             answer
         } else if let Some(schema) = &conversation.answer_schema {
             plan::filled(schema, serde_json::Map::new()).to_string()
@@ -367,6 +401,7 @@ impl Exchange<'_> {
             model: conversation.model.clone().unwrap_or_default(),
             text,
             call,
+            ending: self.scenario.ending,
             broken_arguments: self.scenario.broken_arguments && conversation.step == 0,
         }
     }
@@ -379,14 +414,19 @@ impl Exchange<'_> {
                 headers.push(("Retry-After", seconds.to_string()));
             }
         }
-        let body = self.protocol.error(status, message).to_string();
+        let key = self.key.as_ref().filter(|_| self.scenario.echo);
+        let message = match key {
+            Some(key) => format!("{message}, asked with {key}"),
+            None => message.to_owned(),
+        };
+        let body = self.protocol.error(status, &message).to_string();
         let mut writer = self.stream;
         http::answer(&mut writer, status, &headers, body.as_bytes())
     }
 
     fn tell(&self, answer: &Answer, fault: Option<Fault>) -> io::Result<()> {
         let mut writer = self.stream;
-        http::begin_stream(&mut writer)?;
+        http::begin_stream(&mut writer, self.protocol.stream_kind())?;
         let events = self.protocol.events(answer);
         let half = (events.len() / 2).max(1);
         let told = if fault.is_some() { half } else { events.len() };
@@ -394,7 +434,7 @@ impl Exchange<'_> {
             if self.scenario.slow {
                 thread::sleep(Duration::from_millis(100));
             }
-            writer.write_all(event.text().as_bytes())?;
+            writer.write_all(self.protocol.written(event).as_bytes())?;
             writer.flush()?;
         }
         match fault {

@@ -258,6 +258,85 @@ fn gemini_answers_fit_a_schema_that_is_asked_for() {
 }
 
 #[test]
+fn ollama_streams_lines() {
+    let server = server();
+    let tool =
+        json!({"type": "function", "function": {"name": "write_file", "parameters": schema()}});
+    let mut body = json!({
+        "model": "m", "messages": [{"role": "user", "content": PROMPT}], "tools": [tool],
+    });
+    let reply = post(&server, "/ok/api/chat", &body);
+    assert!(
+        reply.head.contains("application/x-ndjson"),
+        "{}",
+        reply.head
+    );
+    let lines: Vec<Value> = reply
+        .body
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let [said, end] = &lines[..] else {
+        panic!("{lines:?}");
+    };
+    assert_eq!(said["message"]["content"], "I will do it now.");
+    assert_eq!((&said["done"], &end["done"]), (&json!(false), &json!(true)));
+    let call = &end["message"]["tool_calls"][0]["function"];
+    assert_eq!(*call, json!({"name": "write_file", "arguments": file()}));
+    body["stream"] = json!(false);
+    let reply = post(&server, "/cut+s404x1/api/chat", &body);
+    assert_eq!(reply.body, r#"{"error":"scripted failure 404"}"#);
+    let reply = post(&server, "/cut+s404x1/api/chat", &body);
+    let whole: Value = serde_json::from_str(&reply.body).expect("JSON");
+    assert_eq!(whole["done_reason"], "length");
+}
+
+/// What clients without tools ask is counted and fails only where that is wanted.
+#[test]
+fn questions_are_answered_as_the_scenario_says() {
+    let server = server();
+    let ask = |scenario: &str, prompt: &str, temperature: Option<f64>| {
+        let mut body = json!({"model": "m", "messages": [{"role": "user", "content": prompt}]});
+        body["temperature"] = json!(temperature);
+        post(&server, &format!("/{scenario}/v1/chat/completions"), &body)
+    };
+    assert_eq!(ask("s500", "hello", None).status, 200);
+    assert_eq!(ask("s500+bare", "hello", None).status, 500);
+    assert_eq!(ask("notemp", "hello", Some(0.2)).status, 400);
+    assert_eq!(ask("notemp", "hello", None).status, 200);
+    let plan = "# Decompose a Story into Tasks";
+    let text = |reply: Reply| {
+        let body: Value = serde_json::from_str(&reply.body).expect("JSON");
+        let choice = &body["choices"][0];
+        let content = choice["message"]["content"].as_str().expect("text");
+        (content.to_owned(), choice["finish_reason"].clone())
+    };
+    assert!(
+        text(ask("badplan", plan, None))
+            .0
+            .contains(r#""dependsOn": [2]"#)
+    );
+    let corrected = format!("{plan}\n## Correction");
+    assert!(
+        text(ask("badplan", &corrected, None))
+            .0
+            .contains("Check addresses")
+    );
+    let review = r#"{"review": "n", "verdict": "WORD"}"#;
+    assert!(
+        text(ask("reject", review, None))
+            .0
+            .contains(r#""verdict": "Rejected""#)
+    );
+    assert_eq!(
+        text(ask("mute+cut", plan, None)),
+        (String::new(), json!("length"))
+    );
+    assert_eq!(text(ask("refuse", plan, None)).1, "content_filter");
+    assert!(text(ask("huge", plan, None)).0.len() > 1 << 20);
+}
+
+#[test]
 fn failures_come_first_and_are_counted_by_name() {
     let server = server();
     let status = |path: &str| post(&server, path, &anthropic(0, true)).status;
