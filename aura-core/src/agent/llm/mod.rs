@@ -159,7 +159,10 @@ impl AgentBackend for LlmAgent {
             let summary = "a language model only answers questions: give the task to an agent that can change files";
             return Ok(failed(FailureClass::Config, summary));
         }
-        let target = self.target()?;
+        let target = match self.check().and_then(|()| self.target()) {
+            Ok(target) => target,
+            Err(error) => return Ok(failed(FailureClass::Config, error.to_string())),
+        };
         if let Err(error) = target.require_key() {
             return Ok(failed(FailureClass::Auth, error.to_string()));
         }

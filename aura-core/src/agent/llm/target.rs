@@ -59,15 +59,22 @@ impl Target {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// Refuses when the key is needed and not there.
+    /// Refuses when the key is needed, and is not there or can be none.
     pub(super) fn require_key(&self) -> Result<()> {
-        let Some(variable) = self.variable.as_deref().filter(|_| self.key().is_none()) else {
+        let Some(variable) = &self.variable else {
             return Ok(());
         };
-        let message = format!(
-            "the key of `{}` is not there: the variable {variable} is not set",
-            self.kind.as_lower_str()
-        );
+        let provider = self.name();
+        let message = match self.key() {
+            // It stands in a line of its own, which nothing else can begin in.
+            Some(key) if key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) => return Ok(()),
+            Some(_) => format!(
+                "the key of `{provider}`, in the variable {variable}, has characters that no key has"
+            ),
+            None => {
+                format!("the key of `{provider}` is not there: the variable {variable} is not set")
+            }
+        };
         Err(
             Error::new(ErrorKind::InvalidConfig, message).with_help(format!(
                 "set {variable} where Aura is started, or name the variable that has the key"

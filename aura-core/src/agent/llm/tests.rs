@@ -85,6 +85,11 @@ async fn a_key_is_looked_for_where_one_is_needed() {
     request.read_only = true;
     let answer = missing.run(request, kit::context().0).await.expect("data");
     assert_eq!(answer.failure.expect("no key").class, FailureClass::Auth);
+    let mut request = kit::request(folder.path());
+    request.read_only = true;
+    let answer = llm("gpt-4.1").run(request, kit::context().0).await;
+    let failure = answer.expect("data").failure.expect("no provider");
+    assert_eq!(failure.class, FailureClass::Config);
     for agent in [
         llm("openai::gpt-4.1").key(VARIABLE),
         llm("openai::gpt-4.1").endpoint("http://127.0.0.1:1/v1"),
