@@ -1,6 +1,6 @@
 /** Agents that are ready to use. */
 
-import type { AcpAgent, AcpOptions, AgentOptions, PresetAgent, PresetOptions, ProgramOptions } from "./options.js";
+import type { AcpAgent, AcpOptions, AgentOptions, LlmAgent, LlmOptions, PresetAgent, PresetOptions, ProgramOptions } from "./options.js";
 
 /** A program that reads a prompt and edits its directory. */
 export function command(argv: string[], options: ProgramOptions = {}): AgentOptions {
@@ -10,6 +10,11 @@ export function command(argv: string[], options: ProgramOptions = {}): AgentOpti
 /** A program that speaks the Agent Client Protocol, such as `["opencode", "acp"]`. */
 export function acp(argv: string[], options: AcpOptions = {}): AcpAgent {
   return { ...options, acp: argv };
+}
+
+/** A language model that is asked over HTTP, such as `"anthropic::claude-sonnet-4-5"`: it decomposes and reviews, and works on no task. */
+export function llm(model: string, options: LlmOptions = {}): LlmAgent {
+  return { llm: { ...options, model } };
 }
 
 const preset =

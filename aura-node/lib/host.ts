@@ -4,7 +4,7 @@ import { inspect } from "node:util";
 
 import { answer } from "./border.js";
 import type { NativeJobs } from "./native.js";
-import type { AcpAgent, AgentOptions, GateOptions, OwnAgent, OwnGate, PresetAgent, ProtectedGate, ReviewGate, SecretsGate } from "./options.js";
+import type { AcpAgent, AgentOptions, GateOptions, LlmAgent, OwnAgent, OwnGate, PresetAgent, ProtectedGate, ReviewGate, SecretsGate } from "./options.js";
 
 interface Job {
   id: string;
@@ -25,7 +25,7 @@ export class Host {
   jobs: NativeJobs | undefined;
 
   /** What the library is told of an agent: everything but the function. */
-  agent(name: string, agent: AgentOptions | PresetAgent | AcpAgent | OwnAgent): object {
+  agent(name: string, agent: AgentOptions | PresetAgent | AcpAgent | LlmAgent | OwnAgent): object {
     if (!isOwn(agent)) return told(agent);
     this.#agents.set(name, agent);
     return { host: { version: agent.version } };

@@ -63,6 +63,24 @@ export interface AcpAgent extends AcpOptions {
   acp: string[];
 }
 
+/** How a language model is asked. */
+export interface LlmOptions {
+  /** The address of a server that speaks the provider's protocol; the provider's own where absent. */
+  endpoint?: string;
+  /** The name of the variable of the environment that has the key; the provider's usual one where absent. */
+  key?: string;
+  /** A text that the model is told before every question. */
+  role?: string;
+  /** From 0 to 2: how freely it answers; 0.2 where absent. */
+  temperature?: number;
+}
+
+/** A language model that is asked over HTTP, for decompositions and reviews. Only in a build with the feature `llm`. */
+export interface LlmAgent {
+  /** The model is written as `provider::model`. */
+  llm: LlmOptions & { model: string };
+}
+
 /** A preset under its name: `copilot`, `claude`, `codex`, `gemini`, `opencode` or `aider`. */
 export interface PresetAgent extends PresetOptions {
   preset: string;
@@ -205,7 +223,7 @@ export interface OwnGate extends GateRules {
 /** How a repository is opened. */
 export interface OpenOptions {
   /** Agents by name; tasks that name none use `default`. */
-  agents?: Record<string, AgentOptions | PresetAgent | AcpAgent | OwnAgent>;
+  agents?: Record<string, AgentOptions | PresetAgent | AcpAgent | LlmAgent | OwnAgent>;
   gates?: (GateOptions | ProtectedGate | ReviewGate | SecretsGate | OwnGate)[];
   /** Adds the gates that the repository seems to want. */
   detectGates?: boolean;

@@ -36,12 +36,17 @@ test("agents that are ready to use", () => {
   const text = readFileSync(join(PACKAGE, "..", "aura-core", "src", "agent", "presets.rs"), "utf8");
   const presets = [...text.matchAll(/^pub fn (\w+)\(\) -> CliAgent/gm)].map(([, name]) => name);
   assert.ok(presets.length > 5);
-  assert.deepEqual(Object.keys(aura.agents).sort(), ["acp", "command", ...presets].sort());
+  assert.deepEqual(Object.keys(aura.agents).sort(), ["acp", "command", "llm", ...presets].sort());
   for (const name of presets) {
     assert.deepEqual(aura.agents[name]({ model: "m", yolo: false }), { model: "m", yolo: false, preset: name });
   }
   const mcp = { servers: { s: { command: "x" } } };
   assert.deepEqual(aura.agents.acp(["x"], { model: "m", mcp }), { model: "m", mcp, acp: ["x"] });
+  const model = { endpoint: "https://m.example.com/v1", key: "A_KEY", role: "r", temperature: 0.5 };
+  assert.deepEqual(aura.agents.llm("openai::m", model), { llm: { ...model, model: "openai::m" } });
+  const options = readFileSync(join(PACKAGE, "..", "aura-core", "src", "embed", "llm.rs"), "utf8");
+  const members = options.split("struct LlmOptions {")[1].split("\n}")[0].matchAll(/^    (\w+):/gm);
+  assert.deepEqual([...members].map(([, name]) => name).sort(), Object.keys({ ...model, model: "" }).sort());
 });
 
 test("a class for each kind of error", () => {

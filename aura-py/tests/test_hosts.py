@@ -211,6 +211,16 @@ def test_presets_say_what_they_were_told() -> None:
     }
 
 
+def test_a_language_model_is_one_option_and_needs_its_feature(repository: Path) -> None:
+    agent = aura.agents.llm("openai::m", endpoint="https://m.example.com/v1", key="A_KEY", role="r", temperature=0.5)
+    told = {"model": "openai::m", "endpoint": "https://m.example.com/v1", "key": "A_KEY", "role": "r", "temperature": 0.5}
+    assert agent.options == {"llm": told}
+    with pytest.raises(aura.InvalidConfig) as refused:
+        asyncio.run(aura.Orchestrator(repository, agents={"planner": aura.agents.llm("nobody::m")}, store="memory").open())
+    # A build with the feature knows its providers.
+    assert "feature `llm`" in str(refused.value) or "unknown provider" in str(refused.value)
+
+
 def test_gates_of_python_keep_their_rules(repository: Path) -> None:
     class Careful:
         name = "careful"

@@ -81,7 +81,8 @@ def test_options_of_opening_and_creating() -> None:
     assert options(aura.Orchestrator) == members("OpenOptions", "embed/open.rs")
     for create in (aura.Orchestrator.create_story, aura.Orchestrator.create_story_sync):
         assert options(create) == members("Create", "embed/engine.rs")
-    agent = [name for name in members("AgentOptions", "embed/open.rs") if name != "host"]
+    agent = [name for name in members("AgentOptions", "embed/open.rs") if name not in ("host", "llm")]
+    assert options(aura.agents.llm) == members("LlmOptions", "embed/llm.rs")
     start, end = agent.index("preset"), agent.index("env")
     said = ["preset" if name == "name" else name for name in options(aura.agents.preset)]
     assert said == agent[start:]

@@ -39,7 +39,7 @@ const judge: OwnGate = { name: "j", run: async () => ({ verdict: "failed", findi
 
 export async function used(): Promise<Report> {
   await using aura = await Orchestrator.open("path", {
-    agents: { agent, plain, silent, command: agents.command(["x"], { env: { A: "b" }, envAllow: ["PATH"] }) },
+    agents: { agent, plain, silent, command: agents.command(["x"], { env: { A: "b" }, envAllow: ["PATH"] }), model: agents.llm("ollama::m", { role: "r" }) },
     gates: [gate, judge, gates.command("t", ["make"], { flaky: "refuse", timeoutMs: 1 })],
     store: "memory",
   });

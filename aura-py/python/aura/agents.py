@@ -1,4 +1,4 @@
-"""Agents that are ready to use: any program, and the coding agents that Aura knows by their own protocols."""
+"""Agents that are ready to use: any program, the coding agents that Aura knows by their own protocols, and language models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aura.types import McpServers
 
 
 class CommandAgent:
-    """An agent that is a program, as `command` and the presets make it."""
+    """An agent of this module, as `command`, the presets and `llm` make it."""
 
     def __init__(self, options: dict[str, object]) -> None:
         self.options = options
@@ -75,6 +75,24 @@ def acp(
     return CommandAgent({**options, **given(env=env, env_allow=env_allow, sandbox=sandbox)})
 
 
+def llm(
+    model: str,
+    *,
+    endpoint: str | None = None,
+    key: str | None = None,
+    role: str | None = None,
+    temperature: float | None = None,
+) -> CommandAgent:
+    """A language model that is asked over HTTP, for decompositions and reviews; it works on no task.
+
+    The model is written as `provider::model`, as in `"anthropic::claude-sonnet-4-5"`. `endpoint` is the address of a server that speaks
+    the provider's protocol, `key` the name of the variable of the environment that has the key, `role` a text that the model is told
+    before every question, `temperature` from 0 to 2. Only in a build with the feature `llm`; opening an orchestrator says so otherwise.
+    """
+    options = given(model=model, endpoint=endpoint, key=key, role=role, temperature=temperature)
+    return CommandAgent({"llm": options})
+
+
 def copilot(*, model: str | None = None, yolo: bool | None = None) -> CommandAgent:
     """GitHub Copilot CLI; `preset` has more options."""
     return preset("copilot", model=model, yolo=yolo)
@@ -105,4 +123,4 @@ def aider(*, model: str | None = None, yolo: bool | None = None) -> CommandAgent
     return preset("aider", model=model, yolo=yolo)
 
 
-__all__ = ["CommandAgent", "acp", "aider", "claude", "codex", "command", "copilot", "gemini", "opencode", "preset"]
+__all__ = ["CommandAgent", "acp", "aider", "claude", "codex", "command", "copilot", "gemini", "llm", "opencode", "preset"]
