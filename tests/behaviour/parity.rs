@@ -113,11 +113,11 @@ fn every_ready_agent_and_gate_is_there() {
         let text = fs::read_to_string(core().join(folder).join("presets.rs")).expect("text");
         public(&[text], "")
     };
-    // A command, a program of the protocol, a function of the host, or the name of a preset.
+    // A command, a program of the protocol, a function of the host, a language model, or the name of a preset.
     let named: Vec<&str> = aura_core::agents::CliAgent::names().collect();
     assert_eq!(
         presets("agent"),
-        set([&["acp", "command", "host"][..], &named])
+        set([&["acp", "command", "host", "llm"][..], &named])
     );
     // The gates for protected paths and secrets are options of their own.
     let guards = [

@@ -88,6 +88,31 @@ const PROGRAMS: &[&str] = &[
     "--bins",
 ];
 
+/// What a build with the feature can do besides, and what its dependencies change for everything else: maps of JSON keep their order.
+const LLM: &[&str] = &[
+    "cargo",
+    "test",
+    "--package",
+    "aura-core",
+    "--package",
+    "aura-cli",
+    "--package",
+    "aura-tests",
+    "--features",
+    "aura-tests/llm",
+    "--lib",
+    "--test",
+    "behaviour",
+    "--no-fail-fast",
+    "--",
+    "llm",
+    "language_model",
+    "embed",
+    "sample",
+    "schema",
+    "asked",
+];
+
 fn rust(suite: &mut Suite, options: &Options) {
     installs::install(suite, options.extended);
     let environment = options.environment();
@@ -113,6 +138,8 @@ fn rust(suite: &mut Suite, options: &Options) {
         suite.run(&format!("example {example}"), &words);
     }
     demo(suite);
+    // Last of those that build the programs, since these are then without it again.
+    suite.run_with("tests of language models", &root(), LLM, &environment);
     // Tests of other languages need them also where no test of this language does.
     suite.run("programs for the tests", PROGRAMS);
 }
@@ -250,6 +277,19 @@ pub(crate) fn lint() -> Suite {
         "warnings",
     ];
     suite.run("clippy", &words);
+    let features = "aura-node/llm,aura-py/llm,aura-tests/llm";
+    let words = [
+        "cargo",
+        "clippy",
+        "--workspace",
+        "--features",
+        features,
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    suite.run("clippy with language models", &words);
     let words = [
         "cargo",
         "doc",
@@ -259,6 +299,22 @@ pub(crate) fn lint() -> Suite {
     ];
     let environment = [("RUSTDOCFLAGS", "-D warnings")];
     suite.run_with("documentation", &root(), &words, &environment);
+    let words = [
+        "cargo",
+        "doc",
+        "--package",
+        "aura-core",
+        "--features",
+        "llm",
+        "--no-deps",
+        "--document-private-items",
+    ];
+    suite.run_with(
+        "documentation of language models",
+        &root(),
+        &words,
+        &environment,
+    );
     suite
 }
 
