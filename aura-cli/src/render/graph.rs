@@ -16,6 +16,8 @@ pub(crate) struct PlanView<'a> {
     waves: Vec<&'a [TaskId]>,
     critical_path: &'a [TaskId],
     problems: &'a [Problem],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    review: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,6 +45,7 @@ impl<'a> PlanView<'a> {
                     .collect(),
                 critical_path: &plan.critical_path,
                 problems: &plan.warnings,
+                review: plan.review,
             },
             Err(error) => Self {
                 source,
@@ -50,6 +53,7 @@ impl<'a> PlanView<'a> {
                 waves: Vec::new(),
                 critical_path: &[],
                 problems: error.problems(),
+                review: false,
             },
         }
     }
@@ -125,5 +129,8 @@ pub(crate) fn plan_text(
         plan.critical_path.len(),
         count(plan.tasks.len(), "task")
     ));
+    if plan.review {
+        lines.push("each task's work has to be reviewed".to_owned());
+    }
     lines.join("\n")
 }

@@ -17,8 +17,8 @@ use crate::settings::Settings;
 
 /// Lets an agent cut the story into tasks, and shows them.
 pub(super) async fn decompose(environment: &Environment, args: &DecomposeArgs) -> Result<Exit> {
-    let settings = Settings::read(environment, &args.place, &args.engine, args.parallel)?;
-    let (aura, story) = find_to_work(&settings, args.story.as_deref()).await?;
+    let mut settings = Settings::read(environment, &args.place, &args.engine, args.parallel)?;
+    let (aura, story) = find_to_work(&mut settings, args.story.as_deref()).await?;
     let options = args.tasks.options(settings.parallel);
     // The answer on standard output is the plan, so events are told beside it.
     let mut reporter = Reporter::choose(false);
