@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::document::Document;
-use super::label::{Label, item, label, plain_words};
+use super::label::{Label, item, label, labels, plain_words};
 use super::reference::{Target, references, required_status};
 use crate::plan::Place;
 
@@ -22,6 +22,8 @@ pub(super) struct Dependencies {
     pub(super) all: Vec<Dependency>,
     /// Entries that name no story.
     pub(super) others: Vec<(String, Place)>,
+    /// Where another block begins, which is not read.
+    pub(super) second: Option<Place>,
 }
 
 const HEADINGS: [&str; 4] = [
@@ -30,12 +32,7 @@ const HEADINGS: [&str; 4] = [
     "dependency",
     "depends on",
 ];
-const LABELS: [&str; 4] = [
-    "dependencies",
-    "story dependencies",
-    "depends on",
-    "requires",
-];
+const LABELS: [&str; 3] = ["dependencies", "story dependencies", "depends on"];
 
 /// Labels inside of the block whose entries are what it is waited for.
 const FORWARD: [&str; 8] = [
@@ -84,6 +81,13 @@ pub(super) fn is_past(name: &str) -> bool {
     PAST.contains(&name)
 }
 
+/// Everything below headings that begin a record of what was done.
+pub(super) fn past(document: &Document) -> Vec<Range<usize>> {
+    let headings = 0..document.headings.len();
+    let begins = headings.filter(|index| is_past(&document.headings[*index].name));
+    begins.map(|index| document.section(index)).collect()
+}
+
 /// Where the part ends in which a story is described.
 pub(super) fn head_end(document: &Document) -> usize {
     let work = document.find(is_work);
@@ -95,19 +99,27 @@ pub(super) fn head_end(document: &Document) -> usize {
 /// Reads the first block above the acceptance criteria and the tasks, or else the first one.
 pub(super) fn read(document: &Document) -> Dependencies {
     let end = head_end(document);
-    let block = find(document, 0..end).or_else(|| find(document, end..document.text.len()));
+    let below = || find(document, end..document.text.len()).filter(|block| !block.is_item());
+    let block = find(document, 0..end).or_else(below);
     let mut reader = Reader {
         document,
         found: Dependencies::default(),
         aside: Aside::No,
         parent: None,
     };
-    match block {
-        Some(Block::Section(range)) => reader.section(range),
+    let read = match block {
+        Some(Block::Section(_, range)) => {
+            let read = range.end;
+            reader.section(range);
+            read
+        }
         Some(Block::Line(start, label)) => reader.line(start, &label),
-        None => {}
-    }
-    reader.found
+        None => end,
+    };
+    let mut found = reader.found;
+    let second = find(document, read.min(end)..end).map(|block| block.start());
+    found.second = second.map(|start| document.place(start));
+    found
 }
 
 /// Reads a text that is nothing but dependencies.
@@ -120,16 +132,27 @@ pub(super) fn read_text(text: &str, at: Place) -> Dependencies {
 }
 
 enum Block {
-    Section(Range<usize>),
+    /// Where its heading begins, and what is below it.
+    Section(usize, Range<usize>),
     /// Where the line begins, and its label.
     Line(usize, Label),
 }
 
+impl Block {
+    /// Among the notes on the work, what one part of it needs is no dependency of the story.
+    fn is_item(&self) -> bool {
+        matches!(self, Self::Line(_, label) if label.is_item)
+    }
+
+    fn start(&self) -> usize {
+        match self {
+            Self::Section(start, _) | Self::Line(start, _) => *start,
+        }
+    }
+}
+
 fn find(document: &Document, within: Range<usize>) -> Option<Block> {
-    let past: Vec<Range<usize>> = (0..document.headings.len())
-        .filter(|index| is_past(&document.headings[*index].name))
-        .map(|index| document.section(index))
-        .collect();
+    let past = past(document);
     document.lines(within.clone()).find_map(|(start, line)| {
         if past.iter().any(|past| past.contains(&start)) {
             return None;
@@ -143,12 +166,12 @@ fn find(document: &Document, within: Range<usize>) -> Option<Block> {
                 .iter()
                 .position(|other| other.range == heading.range)?;
             let section = document.section(index);
-            return Some(Block::Section(section.start..section.end.min(within.end)));
+            let inside = section.start..section.end.min(within.end);
+            return Some(Block::Section(start, inside));
         }
-        let label = label(line)?;
-        LABELS
-            .contains(&label.name.as_str())
-            .then_some(Block::Line(start, label))
+        let mut found = labels(line).into_iter();
+        let (part, label) = found.find(|(_, label)| LABELS.contains(&label.name.as_str()))?;
+        Some(Block::Line(start + part.start, label))
     })
 }
 
@@ -189,24 +212,25 @@ impl Reader<'_> {
         }
     }
 
-    /// A line with a label, and the list below it.
-    fn line(&mut self, start: usize, label: &Label) {
+    /// A line with a label, and the list below it. Says where they end.
+    fn line(&mut self, start: usize, label: &Label) -> usize {
         let text = &self.document.text;
         let value = start + label.value.start..start + label.value.end;
         let said = text[value.clone()].trim_end();
+        let next = text[start..]
+            .find('\n')
+            .map_or(text.len(), |at| start + at + 1);
         let mut is_open = said.ends_with(',');
         let is_over = !said.is_empty() && !said.ends_with([',', ':']);
         if !said.is_empty() && !is_none(said) {
             self.entry(value, true);
         }
         if is_over {
-            return;
+            return next;
         }
         self.parent = None;
         let own = indentation(&text[start..]);
-        let next = text[start..]
-            .find('\n')
-            .map_or(text.len(), |at| start + at + 1);
+        let mut read = next;
         for (start, line) in self.document.lines(next..text.len()) {
             let end = start + line.len();
             let indent = indentation(line);
@@ -227,7 +251,9 @@ impl Reader<'_> {
             } else {
                 break;
             }
+            read = end;
         }
+        read
     }
 
     /// One line of a block.
@@ -354,7 +380,7 @@ mod tests {
 
     #[test]
     fn every_shape_of_a_block_is_read() {
-        let cases: [(&str, &[&str], &[&str]); 31] = [
+        let cases: [(&str, &[&str], &[&str]); 34] = [
             ("**Dependencies**: 0.1, 1.1", &["1:19 0.1", "1:24 1.1"], &[]),
             (
                 "**Dependencies:** Story 1.1, Story 1.2",
@@ -447,6 +473,11 @@ mod tests {
             ),
             ("## Dependencies\n- N/A\n- No dependencies", &[], &[]),
             ("## Dependencies\n\n## Notes\nStory 1.1", &[], &[]),
+            (
+                "**Epic**: a | **Dependencies**: 1.1 | **Status**: 1.2",
+                &["1:33 1.1"],
+                &[],
+            ),
             ("**Dependencies**: None", &[], &[]),
             ("**Dependencies**:", &[], &[]),
             (
@@ -466,6 +497,16 @@ mod tests {
                 &[],
             ),
             ("## Dev Agent Record\n**Dependencies:** 4.18\n", &[], &[]),
+            (
+                "## Tasks\n- x\n## Dev Notes\n- **Dependencies**: the parser (Story 1.3)\n",
+                &[],
+                &[],
+            ),
+            (
+                "## Tasks\n- x\n## Dependencies\n- Story 1.1",
+                &["4:9 1.1"],
+                &[],
+            ),
         ];
         for (text, named, others) in cases {
             let found = said(text);
@@ -474,6 +515,33 @@ mod tests {
                 others.iter().map(ToString::to_string).collect(),
             );
             assert_eq!(found, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_second_block_is_noticed() {
+        let cases = [
+            (
+                "**Dependencies**: 1.1\n\n## Dependencies\n- Story 1.2",
+                Some(3),
+            ),
+            ("**Dependencies**: express\n**Depends on**: 1.2", Some(2)),
+            (
+                "## Dependencies\n**Depends on:**\n- 1.1\n# Notes\n**Dependencies**: 1.2",
+                Some(5),
+            ),
+            ("## Dependencies\n**Depends on:**\n- 1.1\n", None),
+            ("**Dependencies:**\n- Depends on: Story 1.1\n", None),
+            // Tasks have dependencies of their own.
+            (
+                "**Dependencies**: 1.1\n# Tasks\n**Dependencies**: Task 1",
+                None,
+            ),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            let found = read(&Document::new(text.to_owned(), 0)).second;
+            assert_eq!(found.map(|at| at.line), expected, "{text}");
         }
     }
 

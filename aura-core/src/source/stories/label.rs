@@ -4,6 +4,8 @@ use std::ops::Range;
 
 /// Longer ones are sentences with a colon.
 const MAX_NAME: usize = 40;
+/// Longer lines say one thing.
+const MAX_LINE: usize = 500;
 
 /// A line with a name in front of a colon.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,6 +86,29 @@ pub(super) fn label(line: &str) -> Option<Label> {
     })
 }
 
+/// The labels of a line that says several things, as `**Epic**: auth | **Status**: Draft` does, each with what it is the label of.
+pub(super) fn labels(line: &str) -> Vec<(Range<usize>, Label)> {
+    let mut found: Vec<(Range<usize>, Label)> = Vec::new();
+    let bars = line.match_indices('|').map(|(at, _)| at + 1);
+    let bars = bars.filter(|_| line.len() <= MAX_LINE);
+    for start in std::iter::once(0).chain(bars) {
+        let Some(next) = label(&line[start..]) else {
+            continue;
+        };
+        if let Some((before, _)) = found.last_mut() {
+            before.end = start - 1;
+        }
+        found.push((start..line.len(), next));
+    }
+    for (part, own) in &mut found {
+        // What comes behind a bar is no part of the value.
+        if let Some(again) = label(&line[part.clone()]) {
+            *own = again;
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +154,32 @@ mod tests {
                     label.is_item,
                 )
             });
+            assert_eq!(found, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_may_say_several_things() {
+        let cases: [(&str, &[(&str, &str)]); 4] = [
+            (
+                "**Epic**: auth | **Status:** Draft | **Points**: 3",
+                &[("epic", "auth"), ("status", "Draft"), ("points", "3")],
+            ),
+            ("**Status**: Draft | Done", &[("status", "Draft | Done")]),
+            ("Priority | **Status**: Draft", &[("status", "Draft")]),
+            ("| a | b |", &[]),
+        ];
+        for (line, expected) in cases {
+            let found = labels(line);
+            let found: Vec<_> = found
+                .iter()
+                .map(|(part, label)| {
+                    (
+                        label.name.as_str(),
+                        &line[part.clone()][label.value.clone()],
+                    )
+                })
+                .collect();
             assert_eq!(found, expected, "{line}");
         }
     }

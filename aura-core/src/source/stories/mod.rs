@@ -240,6 +240,11 @@ fn task(candidate: &Candidate, stories: &Stories, problems: &mut Problems) -> Dr
         let problem = Problem::warning("no_story", text).task(id.clone());
         problems.push(problem, Some(*at));
     }
+    if let Some(at) = story.depends.second {
+        let text = format!("`{id}` has a second block of dependencies, which is not read");
+        let problem = Problem::warning("second_block", text).task(id);
+        problems.push(problem.help("put everything into the first"), Some(at));
+    }
     depend(&mut draft, story, stories, problems);
     draft
 }

@@ -53,7 +53,7 @@ pub(super) fn parse(file: &str) -> Option<Name> {
         // `story-1.3-login.md` is in no epic that is called so.
         epic: epic.filter(|epic| !epic.eq_ignore_ascii_case("story")),
         title: slug.replace(['-', '_', '.'], " "),
-        is_summary: slug.ends_with("completion-summary"),
+        is_summary: slug.ends_with("summary"),
     })
 }
 
@@ -89,6 +89,10 @@ mod tests {
             (
                 "1.5-completion-summary.md",
                 name((1, 5), None, "completion summary", true),
+            ),
+            (
+                "1.5.DELIVERY-SUMMARY.md",
+                name((1, 5), None, "delivery summary", true),
             ),
             ("README.md", None),
             ("epic-1.md", None),

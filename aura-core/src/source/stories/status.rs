@@ -12,12 +12,16 @@ pub(super) enum Status {
 }
 
 /// `Approved` is approved for work: work that passed its review is `Done`.
-const WORDS: [(&str, Status); 15] = [
+const WORDS: [(&str, Status); 19] = [
     ("draft", Status::Open),
     ("approved", Status::Open),
     ("planned", Status::Open),
     ("pending", Status::Open),
     ("not started", Status::Open),
+    ("backlog", Status::Open),
+    ("drafted", Status::Open),
+    ("ready for dev", Status::Open),
+    ("ready for development", Status::Open),
     ("in progress", Status::Open),
     ("failed", Status::Open),
     ("blocked", Status::Open),
@@ -32,8 +36,8 @@ const WORDS: [(&str, Status); 15] = [
 ];
 
 /// Known words, for messages.
-pub(super) const KNOWN: &str = "Draft, Approved, Planned, Pending, Not Started, In Progress, Failed, Blocked, Review, In Review, \
-                                Ready for Review, Changes Requested, Done, Completed and Complete";
+pub(super) const KNOWN: &str = "Draft, Approved, Planned, Pending, Not Started, Backlog, Drafted, Ready for Development, In Progress, \
+                                Failed, Blocked, Review, In Review, Ready for Review, Changes Requested, Done, Completed and Complete";
 
 /// What a status means, whatever it is decorated with and whatever explains it.
 pub(super) fn parse(text: &str) -> Option<Status> {
@@ -72,6 +76,8 @@ mod tests {
             ("Done", Some(Status::Done)),
             ("DONE.", Some(Status::Done)),
             ("Completed", Some(Status::Done)),
+            ("ready-for-dev", Some(Status::Open)),
+            ("✅ READY FOR DEVELOPMENT", Some(Status::Open)),
             ("✅ **Done**", Some(Status::Done)),
             (r"🎯 \*_DONE_", Some(Status::Done)),
             ("🟢 Complete - all criteria met", Some(Status::Done)),
@@ -83,6 +89,8 @@ mod tests {
             ("Draft | Approved | Ready for Review | Done", None),
             ("[x] Done", None),
             ("{{status}}", None),
+            ("QA Approved", None),
+            ("Ready for Done", None),
             ("Cancelled", None),
             ("Skipped", None),
             ("✅", None),

@@ -9,7 +9,7 @@ use regex::Regex;
 use super::depends::{self, Dependencies};
 use super::document::Document;
 use super::front::{self, Front};
-use super::label::{item, label};
+use super::label::{item, label, labels};
 use super::name::{Name, Number};
 use super::status::{self, Status};
 use super::text::{self, Told};
@@ -199,27 +199,55 @@ impl Title {
     }
 }
 
-/// Where the status stands: below its heading, or behind its name above the tasks.
+/// Where the status stands: in its heading or below it, or behind its name above the tasks.
 fn status_of(document: &Document, head: Range<usize>) -> Option<Range<usize>> {
-    let heading = document.find(|name| matches!(name, "status" | "story status"));
-    let below = heading.and_then(|index| {
-        let mut lines = document.lines(document.section(index));
-        let (start, line) = lines.find(|(_, line)| !line.trim().is_empty())?;
-        let value = match label(line).filter(|label| label.name == "status") {
-            Some(label) => label.value,
-            None => {
-                item(line).unwrap_or(line.len() - line.trim_start().len())..line.trim_end().len()
-            }
-        };
-        Some(start + value.start..start + value.end)
+    let past = depends::past(document);
+    let mut headings = document.headings.iter().enumerate();
+    let found = headings.find_map(|(index, heading)| {
+        let start = heading.range.start;
+        if past.iter().any(|past| past.contains(&start)) {
+            return None;
+        }
+        stated_in(document, start).or_else(|| {
+            is_status(&heading.name).then(|| stated_below(document, document.section(index)))?
+        })
     });
-    below.or_else(|| value_of(document, head, "status"))
+    found.or_else(|| value_of(document, head, "status"))
+}
+
+fn is_status(name: &str) -> bool {
+    matches!(name, "status" | "story status")
+}
+
+/// In a heading such as `## Status: Draft`.
+fn stated_in(document: &Document, start: usize) -> Option<Range<usize>> {
+    let line = document.text[start..].lines().next()?;
+    let text = start + line.len() - line.trim_start_matches(['#', ' ']).len();
+    let label = label(&document.text[text..start + line.len()])?;
+    let is_said = is_status(&label.name) && !label.value.is_empty();
+    is_said.then(|| text + label.value.start..text + label.value.end)
+}
+
+/// In the first line below a heading.
+fn stated_below(document: &Document, section: Range<usize>) -> Option<Range<usize>> {
+    let mut lines = document.lines(section);
+    let (start, line) = lines.find(|(_, line)| !line.trim().is_empty())?;
+    if document.heading_at(start..start + line.len()).is_some() {
+        return None;
+    }
+    let value = match label(line).filter(|label| label.name == "status") {
+        Some(label) => label.value,
+        None => item(line).unwrap_or(line.len() - line.trim_start().len())..line.trim_end().len(),
+    };
+    Some(start + value.start..start + value.end)
 }
 
 /// The value of the first line that is labelled so.
 fn value_of(document: &Document, within: Range<usize>, name: &str) -> Option<Range<usize>> {
     document.lines(within).find_map(|(start, line)| {
-        let label = label(line).filter(|label| label.name == name)?;
+        let mut found = labels(line).into_iter();
+        let (part, label) = found.find(|(_, label)| label.name == name)?;
+        let start = start + part.start;
         let value = start + label.value.start..start + label.value.end;
         (!value.is_empty()).then_some(value)
     })
@@ -253,4 +281,82 @@ fn names_of(epic: &str) -> Vec<String> {
     }
     names.retain(|name| !name.is_empty());
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::name;
+    use super::*;
+
+    #[test]
+    fn a_status_is_found_wherever_it_stands() {
+        let cases = [
+            ("## Status\n\nDone\n", Some((3, "Done"))),
+            ("## Status\n- Done\n", Some((2, "Done"))),
+            ("## Status\n**Status**: Done\n", Some((2, "Done"))),
+            ("## 📊 Status: Done\n", Some((1, "Done"))),
+            ("### Story Status\nDone\n", Some((2, "Done"))),
+            (
+                "## Status\n### Notes\nDraft\n## Status\nDone",
+                Some((5, "Done")),
+            ),
+            (
+                "## QA Results\n### Status: Draft\n## Status\nDone",
+                Some((4, "Done")),
+            ),
+            (
+                "## Status\nDone\n## QA Results\n### Status: PASSED",
+                Some((2, "Done")),
+            ),
+            ("**Status**: Done", Some((1, "Done"))),
+            ("- **Status:** Done", Some((1, "Done"))),
+            ("**Epic:** a | **Status:** Done", Some((1, "Done"))),
+            (
+                "---\nstatus: Done\n---\n# Story 1.1: A\n",
+                Some((2, "Done")),
+            ),
+            ("## Tasks\n\n**Status**: Done\n", None),
+            ("```\nStatus: Done\n```\n<!-- Status: Done -->\n", None),
+            ("## Status\n\n## Story\n\nDone\n", None),
+            ("", None),
+        ];
+        let name = name::parse("1.1.a.md").expect("a name");
+        for (text, expected) in cases {
+            let story = read(text, &name, None, (Path::new("1.1.a.md"), 0));
+            let found = story.status.as_ref();
+            let found = found.map(|stated| (stated.at.line, stated.word.as_str()));
+            assert_eq!(
+                (found, story.has_status),
+                (expected, expected.is_some()),
+                "{text}"
+            );
+            assert!(story.problems.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn titles_are_found_in_every_form() {
+        let cases = [
+            ("# Story 1.1: Log in\n", ("Log in", true)),
+            ("# 🔐 Story 1.1: Log in ✅\n", ("Log in ✅", true)),
+            ("# **Story 1.1**: `Log` in\n", ("Log in", true)),
+            ("# Story 1.1 - Log in\n", ("Log in", true)),
+            ("# STORY #1.1: Log in\n", ("Log in", true)),
+            ("\\n# Story 1.1: Log in\n", ("Log in", true)),
+            (
+                "---\nepic: a\n---\n\n<!-- x -->\n# Story 1.1: Log in\n",
+                ("Log in", true),
+            ),
+            ("# Story 1.1 of the past\n", ("of the past", false)),
+            ("# Story 1.1\n", ("a b", false)),
+            ("# Log in\n", ("Log in", false)),
+            ("Log in\n", ("a b", false)),
+            ("# Story 1.1.2: Log in\n", ("Story 1.1.2: Log in", false)),
+        ];
+        let name = name::parse("1.1.a-b.md").expect("a name");
+        for (text, expected) in cases {
+            let story = read(text, &name, None, (Path::new("1.1.a-b.md"), 0));
+            assert_eq!((story.title.as_str(), story.is_certain), expected, "{text}");
+        }
+    }
 }
