@@ -1,6 +1,7 @@
 //! What holds for one call: arguments, then the environment, then the repository's file, then the library's defaults.
 
 mod agents;
+mod review;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,15 +9,15 @@ use std::time::Duration;
 
 use aura_core::agents::McpServers;
 use aura_core::{
-    ConfiguredGate, Error, ErrorKind, GateSchedule, Limits, Orchestrator, OrchestratorBuilder,
-    Patterns, Plan, Policy, Result, gates,
+    ConfiguredGate, Error, ErrorKind, GateSchedule, Limits, OnExhausted, Orchestrator,
+    OrchestratorBuilder, Patterns, Plan, Policy, Result, gates,
 };
 
 pub(crate) use self::agents::check_variable;
 use self::agents::{
-    DEFAULT_AGENT, check_env, choose_agents, choose_decomposer, choose_reviewer, only_answers,
-    started,
+    DEFAULT_AGENT, check_env, choose_agents, choose_decomposer, only_answers, started,
 };
+use self::review::{choose_reviewer, said};
 use crate::args::{CreateFlags, DecomposeFlags, EngineFlags, Place, RunFlags};
 use crate::config::{AgentEntry, Config, GateEntry, PATH, Protected, Secrets};
 use crate::environment::Environment;
@@ -42,8 +43,12 @@ pub(crate) struct Settings {
     pub(crate) reviewer: Option<AgentEntry>,
     /// The name of the agent that cuts stories into tasks.
     pub(crate) decomposer: String,
+    /// Whether there is a review, where the call or the file says so.
+    pub(crate) review: Option<bool>,
     /// How new stories are run.
     pub(crate) policy: Policy,
+    /// The file says what is done about a task that is out of retries.
+    pub(crate) says_exhausted: bool,
     /// Agents at once, where arguments or the environment say so.
     pub(crate) parallel: Option<usize>,
     /// What holds for agents that say nothing else.
@@ -174,6 +179,10 @@ impl Settings {
             patterns,
             reviewer,
             decomposer,
+            review: said(engine, config.as_ref()),
+            says_exhausted: config
+                .as_ref()
+                .is_some_and(|config| config.on_exhausted.is_some()),
             limits: config
                 .as_ref()
                 .map(|config| config.limits)
@@ -194,11 +203,16 @@ impl Settings {
         })
     }
 
-    /// The policy of a new story.
-    pub(crate) fn policy_for(&self, flags: &CreateFlags) -> Policy {
+    /// The policy of a new story. `is_folder`: its tasks are story files, which do not wait for one another's failures unless that
+    /// is asked for.
+    pub(crate) fn policy_for(&self, flags: &CreateFlags, is_folder: bool) -> Policy {
         let mut policy = self.policy.clone();
-        if let Some(what) = flags.on_exhausted {
-            policy.on_exhausted = what.into();
+        match flags.on_exhausted {
+            Some(what) => policy.on_exhausted = what.into(),
+            None if is_folder && !self.says_exhausted => {
+                policy.on_exhausted = OnExhausted::IsolateAndContinue;
+            }
+            None => {}
         }
         policy
     }
@@ -299,7 +313,7 @@ impl Settings {
         all
     }
 
-    /// Refuses tasks that the plan does not have, and agents that are not defined, before anything starts.
+    /// Refuses tasks that the plan does not have, agents that are not defined and a review that nobody does, before anything starts.
     ///
     /// # Errors
     /// `InvalidInput` and `BackendMissing`, each naming what is missing.
@@ -347,7 +361,7 @@ impl Settings {
                 return Err(Error::new(ErrorKind::BackendMissing, message).with_help(help));
             }
         }
-        Ok(())
+        self.check_review(plan)
     }
 
     /// Looks for the programs of the gates and of the agents that the plan needs, before anything starts.
@@ -430,7 +444,8 @@ fn configured(entry: &GateEntry) -> ConfiguredGate {
     let mut gate = ConfiguredGate::new(&entry.name, Arc::new(program))
         .required(entry.required)
         .flaky(entry.flaky)
-        .counts_tests(entry.tests);
+        .counts_tests(entry.tests)
+        .reviews(entry.reviews);
     if let Some(at) = &entry.at {
         gate = gate.at(at.iter().copied());
     }
@@ -488,6 +503,7 @@ fn parse_gate(text: &str) -> Result<GateEntry> {
         timeout: None,
         flaky: aura_core::FlakyPolicy::default(),
         tests: false,
+        reviews: false,
     })
 }
 

@@ -75,10 +75,10 @@ pub use model::{
     CommitStrategy, CompleteOptions, CompletionCheck, Complexity, DecomposeOptions, Edge, Event,
     EventKind, Evidence, ExcerptLine, FailureClass, Finding, FlakyPolicy, GateDefinition,
     GatePoint, GateSchedule, GateVerdict, LeftOut, Limits, MergeStrategy, NewEvent, OnExhausted,
-    ParkReason, Patterns, Plan, Policy, PreviousAttempt, Progress, RelatedFile, Remedy, RunId,
-    RunOptions, RunOutcome, Scheduling, SealOutcome, Spends, StartKind, StoryContext, StoryId,
-    StorySpec, StoryStatus, StoryTask, TaskId, TaskStatus, TestCounts, ToolState, Usage, Verb,
-    Wave,
+    OutOfScope, ParkReason, Patterns, Plan, Policy, PreviousAttempt, Progress, RelatedFile, Remedy,
+    RunId, RunOptions, RunOutcome, Scheduling, Scope, SealOutcome, Spends, StartKind, StoryContext,
+    StoryId, StorySpec, StoryStatus, StoryTask, TaskId, TaskStatus, TestCounts, ToolState, Usage,
+    Verb, Wave,
 };
 pub use orchestrator::{
     DecomposeHooks, DoctorCheck, DoctorReport, Orchestrator, OrchestratorBuilder, Run, RunControl,

@@ -55,6 +55,7 @@ interface GateDefinition {
   flaky: FlakyPolicy;
   timeoutMs: number;
   countsTests?: boolean;
+  reviews?: boolean;
 }
 
 /** A task's place in a candidate. */

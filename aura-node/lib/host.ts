@@ -35,8 +35,8 @@ export class Host {
   gate(gate: GateOptions | ProtectedGate | ReviewGate | SecretsGate | OwnGate): object {
     if (!isOwn(gate)) return told(gate);
     this.#gates.set(gate.name, gate);
-    const { name, version, at, required, flaky, timeoutMs, countsTests } = gate;
-    return { name, host: { version }, at, required, flaky, timeoutMs, countsTests };
+    const { name, version, at, required, flaky, timeoutMs, countsTests, reviews } = gate;
+    return { name, host: { version }, at, required, flaky, timeoutMs, countsTests, reviews };
   }
 
   /** Starts all jobs that wait. Never throws: it is called from the event loop. */

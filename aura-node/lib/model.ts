@@ -63,6 +63,9 @@ export type GatePoint = "task" | "candidate" | "final";
 /** What green after red means. */
 export type FlakyPolicy = "accept" | "refuse";
 
+/** What becomes of a chosen task that depends on one which is neither chosen nor done. */
+export type OutOfScope = "refuse" | "expand" | "skip";
+
 /** A verdict without its details. */
 export type GateWord = "passed" | "failed" | "broken" | "flaky" | "cancelled" | "needs_human";
 
@@ -221,8 +224,10 @@ export interface PlanData {
   readonly criticalPath: readonly string[];
   /** What a person should look at. */
   readonly warnings?: readonly Problem[];
-  /** The file it was read from, or what made it. */
+  /** The file or folder it was read from, or what made it. */
   readonly source?: string;
+  /** It is not run without a required gate that reviews. */
+  readonly review?: boolean;
 }
 
 /** A story in a list. */

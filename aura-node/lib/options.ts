@@ -1,7 +1,7 @@
 /** What a caller says. Everything that is left out has the library's default. */
 
 import type { Finding, GatePoint, GateSchedule, PlanData, Policy, StoryTask, TestCounts, Usage } from "./model.js";
-import type { FailureClass, FlakyPolicy } from "./model.js";
+import type { FailureClass, FlakyPolicy, OutOfScope } from "./model.js";
 
 /** A story: its id, its short id or its branch, or anything that has an `id`. */
 export type StoryRef = string | { readonly id: string };
@@ -86,6 +86,14 @@ export interface PresetAgent extends PresetOptions {
   preset: string;
 }
 
+/** Which tasks of a source are wanted. */
+export interface ScopeOptions {
+  /** An id, a range `1.1-1.5`, a glob `1.*`, an epic `epic:auth`; everything where absent. */
+  scope?: readonly string[];
+  /** What becomes of a dependency that is not named: refused where absent, taken in, or whoever needs it is left out. */
+  outOfScope?: OutOfScope;
+}
+
 /** When and how strictly a gate judges. */
 export interface GateRules {
   /** When it judges; candidates and the final result where absent. */
@@ -98,6 +106,8 @@ export interface GateRules {
   timeoutMs?: number;
   /** It runs tests, and is red on a candidate on which fewer of them run than on the accepted head. */
   countsTests?: boolean;
+  /** It reviews what was done, as a plan can require it. */
+  reviews?: boolean;
 }
 
 /** A gate that asks for a person about changes of what judges the work. */

@@ -3,7 +3,7 @@
 import { answer } from "./border.js";
 import type { PlanData, TaskInput } from "./model.js";
 import { native } from "./native.js";
-import type { GraphFormat } from "./options.js";
+import type { GraphFormat, ScopeOptions } from "./options.js";
 
 /** Calls a function of the library that needs no repository. It blocks for as long as it takes to read a few files. */
 export function call<T>(name: string, args: object): T {
@@ -23,17 +23,17 @@ export class Plan {
    *
    * @throws InvalidPlan with every problem at once.
    */
-  static new(title: string, tasks: readonly TaskInput[], options: { description?: string } = {}): Plan {
+  static new(title: string, tasks: readonly TaskInput[], options: { description?: string; review?: boolean } = {}): Plan {
     return new Plan(call("plan_new", { ...options, title, tasks }));
   }
 
   /**
-   * Reads a plan file in YAML or, where its name ends with `.json`, in JSON.
+   * Reads a plan file in YAML or, where its name ends with `.json`, in JSON; or a folder of story files.
    *
    * @throws InvalidPlan with every problem at once, each with line and column; NotFound and Io for the file.
    */
-  static load(path: string): Plan {
-    return new Plan(call("plan_load", { path }));
+  static load(path: string, options: ScopeOptions = {}): Plan {
+    return new Plan(call("plan_load", { ...options, path }));
   }
 
   /** Reads the text of a plan file; `file` stands in messages and tells the format. */

@@ -121,6 +121,39 @@ test("a plan is validated with a place for each problem", (t) => {
   assert.match(JSON.stringify(aura.planSchema()), /"depends_on"/);
 });
 
+test("a folder of stories is a plan", (t) => {
+  const folder = directory(t);
+  for (const [id, depends] of [["1.1", "None"], ["1.2", "1.1"], ["1.10", "1.2"]]) {
+    const text = `# Story ${id}: Number ${id}\n\n**Status**: Draft\n**Dependencies**: ${depends}\n`;
+    writeFileSync(join(folder, `${id}.number.md`), text);
+  }
+  const ids = (options) => Plan.load(folder, options).tasks.map((task) => task.id);
+  assert.deepEqual(ids(), ["1.1", "1.2", "1.10"]);
+  assert.equal(Plan.load(folder).review, true);
+  assert.deepEqual(ids({ scope: ["1.1-1.2"] }), ["1.1", "1.2"]);
+  assert.deepEqual(ids({ scope: ["1.2"], outOfScope: "expand" }), ["1.1", "1.2"]);
+  assert.throws(() => ids({ scope: ["1.2"] }), (error) => {
+    const [{ code, line, column }] = error.problems;
+    assert.deepEqual([error.name, code, line, column], ["InvalidPlan", "out_of_scope", 4, 19]);
+    return true;
+  });
+  assert.throws(() => ids({ scope: ["1.1"], outOfScope: "drop" }), InvalidInput);
+});
+
+test("a plan can require a review", async (t) => {
+  const repo = repository(t);
+  const plan = Plan.new("T", tasks("a"), { review: true });
+  const orch = await open(t, repo);
+  const story = await orch.createStory({ plan });
+  await assert.rejects(orch.run(story), (error) => error instanceof InvalidInput && /requires a review/.test(error.message));
+  const other = await orch.createStory({ plan: { ...plan, review: false } });
+  assert.equal((await (await orch.run(other)).wait()).outcome, "ready_to_complete");
+  await orch.close();
+  const look = { name: "look", at: ["after_task"], reviews: true, run: () => true };
+  const again = await open(t, repo, { gates: [look] });
+  assert.equal((await (await again.run(story.id)).wait()).outcome, "ready_to_complete");
+});
+
 test("an option that is not known is refused in the words of the library", async (t) => {
   const repo = repository(t);
   await assert.rejects(Orchestrator.open(repo, { agent: {} }), { name: "InvalidInput", message: /unknown field `agent`/ });

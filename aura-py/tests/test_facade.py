@@ -11,6 +11,7 @@ from support import INTERNAL, QUICK, beside, chain, git, opened, write
 
 import aura
 from aura.events import RunEvent
+from aura.types import PlanData
 
 
 def test_a_story_runs_and_lands(repository: Path) -> None:
@@ -271,6 +272,43 @@ def test_pictures(repository: Path) -> None:
     assert "<svg" in (story._repr_svg_() or "")  # pyright: ignore[reportPrivateUsage]
 
 
+def test_a_folder_of_stories_is_a_plan(tmp_path: Path) -> None:
+    for name, depends in (("1.1", "None"), ("1.2", "1.1"), ("1.10", "1.2")):
+        text = f"# Story {name}: Number {name}\n\n**Status**: Draft\n**Dependencies**: {depends}\n"
+        (tmp_path / f"{name}.number.md").write_text(text)
+    plan = aura.Plan.load(tmp_path)
+    assert [task["id"] for task in plan.tasks] == ["1.1", "1.2", "1.10"] and plan.review
+    assert [task["id"] for task in aura.Plan.load(tmp_path, scope=["1.1-1.2"]).tasks] == ["1.1", "1.2"]
+    expanded = aura.Plan.load(tmp_path, scope=["1.2"], out_of_scope="expand")
+    assert [task["id"] for task in expanded.tasks] == ["1.1", "1.2"]
+    with pytest.raises(aura.InvalidPlan) as refused:
+        aura.Plan.load(tmp_path, scope=["1.2"])
+    problem = refused.value.problems[0]
+    assert (problem["code"], problem["line"], problem["column"]) == ("out_of_scope", 4, 19)
+    with pytest.raises(aura.InvalidInput):
+        aura.Plan.load(tmp_path, scope=["1.1"], out_of_scope="drop")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def test_a_plan_can_require_a_review(repository: Path) -> None:
+    @aura.gate(at=["after_task"], reviews=True)
+    def look(request: aura.GateRequest) -> bool:
+        return True
+
+    async def main() -> None:
+        plan = aura.Plan.new("T", [{"id": "a", "title": "A"}], review=True)
+        async with opened(repository, write) as orchestrator:
+            story = await orchestrator.create_story(plan=plan)
+            with pytest.raises(aura.InvalidInput, match="requires a review"):
+                await orchestrator.run(story)
+            unasked: PlanData = {**plan.to_dict(), "review": False}
+            other = await orchestrator.create_story(plan=unasked)
+            assert (await (await orchestrator.run(other)).wait())["outcome"] == "ready_to_complete"
+        async with opened(repository, write, look) as orchestrator:
+            assert (await (await orchestrator.run(story)).wait())["outcome"] == "ready_to_complete"
+
+    asyncio.run(main())
+
+
 def test_plans(tmp_path: Path) -> None:
     plan = aura.Plan.new(
         "Title",
@@ -292,6 +330,8 @@ def test_plans(tmp_path: Path) -> None:
     path.write_text(json.dumps({"title": "T", "tasks": [{"id": "x", "title": "X"}]}))
     assert aura.Plan.load(path).tasks[0]["id"] == "x" and aura.Plan.load(str(path)).source is not None
     assert aura.plan_schema()["type"] == "object"
+    asked = aura.Plan.new("T", [{"id": "a", "title": "A"}], review=True)
+    assert asked.review and not plan.review and aura.Plan.parse(asked.to_yaml(), "plan.yaml").review
     (tmp_path / "Cargo.toml").write_text('[package]\nname = "x"\n')
     assert all(gate["command"] for gate in aura.gates.detect(tmp_path))
     assert aura.gates.detect(tmp_path / "nothing") == []

@@ -230,6 +230,7 @@ def test_gates_of_python_keep_their_rules(repository: Path) -> None:
         flaky = "refuse"
         timeout = 90.0
         counts_tests = True
+        reviews = True
 
         def run(self, request: aura.GateRequest) -> bool:
             return True
@@ -247,6 +248,7 @@ def test_gates_of_python_keep_their_rules(repository: Path) -> None:
             assert (careful["name"], careful["at"], careful["required"]) == ("careful", ["final"], False)
             assert (careful["flaky"], careful["timeout_ms"]) == ("refuse", 90_000)
             assert careful.get("counts_tests") and "counts_tests" not in named
+            assert careful.get("reviews") and "reviews" not in named
             assert (named["name"], named["timeout_ms"]) == ("named", 30_000)
 
     asyncio.run(main())

@@ -111,6 +111,7 @@ def test_a_shape_finds_what_is_wrong() -> None:
         ("model/gate.rs", "GateSchedule", types.GateSchedule),
         ("model/gate.rs", "GatePoint", types.GatePoint),
         ("model/gate.rs", "FlakyPolicy", types.FlakyPolicy),
+        ("model/scope.rs", "OutOfScope", types.OutOfScope),
         ("model/task.rs", "Complexity", types.Complexity),
         ("view/status.rs", "GateWord", types.VerdictWord),
     ],

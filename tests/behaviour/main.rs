@@ -49,6 +49,8 @@ mod secrets;
 #[cfg(unix)]
 mod steering;
 #[cfg(unix)]
+mod stories;
+#[cfg(unix)]
 mod third_party;
 #[cfg(unix)]
 mod untouched;

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use demo::DemoArgs;
-pub(crate) use plan::{PlanArgs, PlanFormat};
+pub(crate) use plan::{PlanArgs, PlanFormat, ScopeFlags};
 #[cfg(test)]
 pub(crate) use run::Exhausted;
 pub(crate) use run::{CreateFlags, EngineFlags, LandFlags, RunArgs, RunFlags};

@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use aura_core::{Limits, OnExhausted};
 use clap::{Args, ValueEnum};
 
-use super::{DecomposeFlags, Place, WishFlags};
+use super::{DecomposeFlags, Place, ScopeFlags, WishFlags};
 
 /// `aura run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// A plan file in YAML or JSON; with --decompose, what is wanted in one line
+    /// A plan file in YAML or JSON, or a folder of story files; with --decompose, what is wanted in one line
     #[arg(required_unless_present = "from_issue")]
     pub(crate) source: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) scope: ScopeFlags,
     /// Let the agent cut what is wanted into tasks first
     #[arg(long)]
     pub(crate) decompose: bool,
@@ -46,7 +48,8 @@ pub(crate) struct CreateFlags {
     /// Branch that a landing moves [default: the one that HEAD names]
     #[arg(long, value_name = "BRANCH")]
     pub(crate) target: Option<String>,
-    /// When a task is out of retries: pause the story, go on with what does not depend on it, or abort [default: pause]
+    /// When a task is out of retries: pause the story, go on with what does not depend on it, or abort [default: pause; isolate for
+    /// story files]
     #[arg(long, value_name = "WHAT")]
     pub(crate) on_exhausted: Option<Exhausted>,
 }
@@ -98,7 +101,7 @@ pub(crate) struct EngineFlags {
     /// agent of tasks which name none]
     #[arg(long, value_name = "AGENT", num_args = 0..=1, default_missing_value = "", conflicts_with = "no_gates")]
     pub(crate) review: Option<String>,
-    /// No review, whatever the configuration says
+    /// No review, whatever the configuration and the plan say
     #[arg(long, conflicts_with = "review")]
     pub(crate) no_review: bool,
     /// Allow the commands that this repository configures, for this call

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{
-    CreateFlags, DecomposeFlags, EngineFlags, LandFlags, Place, PlanFormat, RunFlags, WishFlags,
+    CreateFlags, DecomposeFlags, EngineFlags, LandFlags, Place, PlanFormat, RunFlags, ScopeFlags,
+    WishFlags,
 };
 
 /// The commands about one story.
@@ -77,15 +78,20 @@ pub(crate) struct Which {
 /// `aura story create`.
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
-    /// A plan file in YAML or JSON, or what is wanted in one line
+    /// A plan file in YAML or JSON, a folder of story files, or what is wanted in one line
     #[arg(required_unless_present = "from_issue")]
     pub(crate) source: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) scope: ScopeFlags,
     #[command(flatten)]
     pub(crate) wish: WishFlags,
     #[command(flatten)]
     pub(crate) place: Place,
     #[command(flatten)]
     pub(crate) create: CreateFlags,
+    /// The story needs no review, whatever the plan says
+    #[arg(long)]
+    pub(crate) no_review: bool,
     /// Print the result as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::plan;
 use super::run::{begin, go};
-use crate::args::{Cli, Command, DemoArgs, RunArgs};
+use crate::args::{Cli, Command, DemoArgs, RunArgs, ScopeFlags};
 use crate::demo::{Project, tell};
 use crate::environment::Environment;
 use crate::exit::Exit;
@@ -25,7 +25,7 @@ pub(super) async fn demo(
     let style = Style::of_stdout();
     let aura = program.line()?;
     let project = Project::make(&directory(args)?)?;
-    let plan = plan::read(&project.plan)?;
+    let plan = plan::read(&project.plan, &ScopeFlags::default())?;
     let words = command_line(&project, &aura);
     output::line(format!(
         "{}\n  {} program in {}, main at {}\n",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use aura_core::{Error, ErrorKind, Plan, Result, TaskId, TaskStatus, dot, mermaid, svg};
 
-use crate::args::{PlanArgs, PlanFormat};
+use crate::args::{PlanArgs, PlanFormat, ScopeFlags};
 use crate::exit::Exit;
 use crate::output;
 use crate::render::problems::{from_disk, problems};
@@ -13,7 +13,7 @@ use crate::render::{PlanView, plan_text, unreadable};
 
 /// Validates the plan and prints it in the form that was asked for.
 pub(super) fn plan(args: &PlanArgs) -> Result<Exit> {
-    let plan = read(&args.source);
+    let plan = read(&args.source, &args.scope);
     if args.format.json {
         let plan = plan.map_err(|error| unreadable(error, &args.source));
         output::json(&PlanView::of(&args.source, &plan))?;
@@ -52,7 +52,7 @@ pub(super) fn show(
 ///
 /// # Errors
 /// `InvalidPlan` with every problem; `InvalidInput` for what this version cannot read.
-pub(super) fn read(source: &Path) -> Result<Plan> {
+pub(super) fn read(source: &Path, scope: &ScopeFlags) -> Result<Plan> {
     if source == Path::new("-") {
         return Err(Error::new(
             ErrorKind::InvalidInput,
@@ -60,21 +60,24 @@ pub(super) fn read(source: &Path) -> Result<Plan> {
         )
         .with_help("write a plan file in YAML or JSON"));
     }
-    if source.is_dir() {
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            format!(
-                "{} is a directory; this version reads plan files",
-                source.display()
-            ),
-        )
-        .with_help("name a plan file in YAML or JSON"));
-    }
-    Plan::load(source).map_err(|error| match error.kind() {
+    Plan::load_scoped(source, &scope.scope()).map_err(|error| match error.kind() {
         // Nothing has begun: an unreadable file is refused input.
         ErrorKind::Io => Error::new(ErrorKind::InvalidInput, error.to_string()).with_source(error),
         _ => error,
     })
+}
+
+/// Refuses a scope where there is no plan to choose from.
+///
+/// # Errors
+/// `InvalidInput`.
+pub(super) fn refuse_scope(scope: &ScopeFlags) -> Result<()> {
+    if scope.scope.is_empty() {
+        return Ok(());
+    }
+    let message = "a scope chooses tasks of a plan or a folder of stories, and there is none yet";
+    let help = "put a title of several words in quotes, or leave the scope out";
+    Err(Error::new(ErrorKind::InvalidInput, message).with_help(help))
 }
 
 /// Says what a person should look at.

@@ -34,6 +34,7 @@ pub(super) async fn run(
     args: &RunArgs,
 ) -> Result<Exit> {
     if args.decomposes() {
+        plan::refuse_scope(&args.scope)?;
         return from_words(environment, program, args).await;
     }
     if args.wish != WishFlags::default() || args.tasks != DecomposeFlags::default() {
@@ -41,10 +42,13 @@ pub(super) async fn run(
         return Err(Error::new(ErrorKind::InvalidInput, message)
             .with_help("leave --description, --decompose-with, --include-tests, --no-tests and --max-tasks out, or add --decompose"));
     }
-    let plan = plan::read(args.source.as_deref().unwrap_or(Path::new("")))?;
+    let source = args.source.as_deref().unwrap_or(Path::new(""));
+    let mut plan = plan::read(source, &args.scope)?;
     plan::warn(&plan);
     if args.dry_run {
-        return dry_run(&plan, &settings(environment, args)?);
+        let mut settings = settings(environment, args)?;
+        settings.settle_review(&mut plan);
+        return dry_run(&plan, &settings);
     }
     let begun = begin(environment, args, plan).await?;
     if args.run.detach {
@@ -67,7 +71,7 @@ async fn from_words(environment: &Environment, program: &Program, args: &RunArgs
     settings.preflight_wish().await?;
     let wish = decompose::wish(&settings.repo, args.source.as_deref(), &args.wish).await?;
     let aura = settings.builder().open().await?;
-    let mut spec = wish.policy(settings.policy_for(&args.create));
+    let mut spec = wish.policy(settings.policy_for(&args.create, false));
     if let Some(target) = &args.create.target {
         spec = spec.target(target);
     }
@@ -114,20 +118,27 @@ fn settings(environment: &Environment, args: &RunArgs) -> Result<Settings> {
     Ok(settings)
 }
 
+/// Whether the tasks are story files.
+pub(super) fn is_folder(source: Option<&Path>) -> bool {
+    source.is_some_and(Path::is_dir)
+}
+
 /// Checks everything and creates the story. Nothing runs yet.
 pub(super) async fn begin(
     environment: &Environment,
     args: &RunArgs,
     mut plan: Plan,
 ) -> Result<Begun> {
-    let settings = settings(environment, args)?;
+    let mut settings = settings(environment, args)?;
     let options = run_options(&settings, &args.run);
     settings.route(&mut plan)?;
+    settings.settle_review(&mut plan);
     settings.check_plan(&plan, &args.run)?;
     settings.preflight(&plan).await?;
     check_head(&settings, args)?;
     let aura = settings.builder().open().await?;
-    let mut spec = StorySpec::from_plan(plan).policy(settings.policy_for(&args.create));
+    let policy = settings.policy_for(&args.create, is_folder(args.source.as_deref()));
+    let mut spec = StorySpec::from_plan(plan).policy(policy);
     if let Some(target) = &args.create.target {
         spec = spec.target(target);
     }

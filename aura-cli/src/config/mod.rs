@@ -141,6 +141,8 @@ pub(crate) struct GateEntry {
     pub(crate) flaky: FlakyPolicy,
     /// Whether it runs tests, of which there may not be fewer.
     pub(crate) tests: bool,
+    /// Whether it reviews what was done.
+    pub(crate) reviews: bool,
 }
 
 /// What the file says about secrets.

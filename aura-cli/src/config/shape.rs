@@ -60,6 +60,7 @@ const GATE: &[Key] = &[
     key("timeout"),
     key("flaky"),
     key("tests"),
+    key("reviews"),
 ];
 
 const SCHEDULES: &[(&str, GateSchedule)] = &[
@@ -225,6 +226,7 @@ fn gate(item: &Node, reader: &mut Reader) -> Option<(GateEntry, Place)> {
         timeout: None,
         flaky: FlakyPolicy::default(),
         tests: false,
+        reviews: false,
     };
     for (name, value) in reader.fields(item, "a gate", GATE) {
         match name {
@@ -242,6 +244,7 @@ fn gate(item: &Node, reader: &mut Reader) -> Option<(GateEntry, Place)> {
             "required" => entry.required = reader.flag(value, "`required`").unwrap_or(true),
             "timeout" => entry.timeout = reader.seconds(value, "`timeout`"),
             "tests" => entry.tests = reader.flag(value, "`tests`").unwrap_or(false),
+            "reviews" => entry.reviews = reader.flag(value, "`reviews`").unwrap_or(false),
             _ => entry.flaky = reader.word(value, "`flaky`", FLAKY).unwrap_or_default(),
         }
     }

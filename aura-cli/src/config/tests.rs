@@ -119,6 +119,7 @@ gates:
     at: [after_task, final]
     required: false
     flaky: refuse
+    reviews: true
 retry: { max: 0, restarts: 2 }
 workspace: { root: ../app-worktrees }
 ";
@@ -162,6 +163,7 @@ workspace: { root: ../app-worktrees }
                     timeout: Some(Duration::from_secs(600)),
                     flaky: FlakyPolicy::Accept,
                     tests: false,
+                    reviews: false,
                 },
                 GateEntry {
                     name: "lint".into(),
@@ -172,6 +174,7 @@ workspace: { root: ../app-worktrees }
                     timeout: None,
                     flaky: FlakyPolicy::Refuse,
                     tests: false,
+                    reviews: true,
                 },
             ][..]
         )

@@ -18,6 +18,8 @@ pub(crate) struct PlanView<'a> {
     /// Orders that the plan does not state: files overlap, or a task runs alone.
     added_edges: &'a [Edge],
     problems: &'a [Problem],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    review: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,6 +48,7 @@ impl<'a> PlanView<'a> {
                 critical_path: &plan.critical_path,
                 added_edges: &plan.added_edges,
                 problems: &plan.warnings,
+                review: plan.review,
             },
             Err(error) => Self {
                 source,
@@ -54,6 +57,7 @@ impl<'a> PlanView<'a> {
                 critical_path: &[],
                 added_edges: &[],
                 problems: error.problems(),
+                review: false,
             },
         }
     }
@@ -129,5 +133,8 @@ pub(crate) fn plan_text(
         plan.critical_path.len(),
         count(plan.tasks.len(), "task")
     ));
+    if plan.review {
+        lines.push("each task's work has to be reviewed".to_owned());
+    }
     lines.join("\n")
 }

@@ -16,9 +16,6 @@ use crate::words;
 /// The agent of tasks that name none.
 pub(super) const DEFAULT_AGENT: &str = "default";
 
-/// The agent that reviews where nobody else is named.
-const REVIEWER: &str = "reviewer";
-
 /// The agent that makes plans where nobody else is named.
 const DECOMPOSER: &str = "decomposer";
 
@@ -132,39 +129,7 @@ pub(super) fn choose_decomposer(
     Ok(name.clone())
 }
 
-/// Who reviews: whom the call names, else whom the file names, else the agent called `reviewer`, else the one of tasks that name none.
-/// Nobody where neither the call nor the file wants a review.
-///
-/// # Errors
-/// `InvalidInput` for a name that nobody defines.
-pub(super) fn choose_reviewer(
-    engine: &EngineFlags,
-    config: Option<&Config>,
-    agents: &[AgentEntry],
-) -> Result<Option<AgentEntry>> {
-    let said = config.and_then(|config| config.review.as_ref());
-    let defined = |name: &str| agents.iter().find(|agent| agent.name == name).cloned();
-    let is_wanted = match said {
-        _ if engine.no_review || engine.no_gates => false,
-        _ if engine.review.is_some() => true,
-        Some(review) => review.enabled,
-        None => defined(REVIEWER).is_some(),
-    };
-    if !is_wanted {
-        return Ok(None);
-    }
-    let named = engine.review.as_deref().filter(|name| !name.is_empty());
-    let named = named.or_else(|| said.and_then(|review| review.agent.as_deref()));
-    match named {
-        Some(name) => {
-            let found = defined(name).or_else(|| preset(name, &engine.env));
-            found.map(Some).ok_or_else(|| unknown(name, agents))
-        }
-        None => Ok(defined(REVIEWER).or_else(|| defined(DEFAULT_AGENT))),
-    }
-}
-
-fn unknown(name: &str, agents: &[AgentEntry]) -> Error {
+pub(super) fn unknown(name: &str, agents: &[AgentEntry]) -> Error {
     let defined = agents.iter().map(|agent| agent.name.clone());
     let presets = CliAgent::names().map(ToOwned::to_owned);
     let known: Vec<String> = defined.chain(presets).collect();
@@ -181,7 +146,7 @@ fn is_preset(name: &str) -> bool {
 }
 
 /// An agent that needs no definition: the one of that name.
-fn preset(name: &str, env: &[String]) -> Option<AgentEntry> {
+pub(super) fn preset(name: &str, env: &[String]) -> Option<AgentEntry> {
     is_preset(name).then(|| AgentEntry {
         name: name.to_owned(),
         preset: Some(name.to_owned()),

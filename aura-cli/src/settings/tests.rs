@@ -194,9 +194,8 @@ fn plans_are_made_by_whom_the_call_names_or_the_file_or_the_default() {
     assert!(error.to_string().contains("`nobody`"), "{error}");
 }
 
-#[test]
-fn a_landing_needs_a_judge() {
-    let settings = |gates| Settings {
+fn settings(gates: Gates) -> Settings {
+    Settings {
         repo: ".".into(),
         workspace_root: None,
         agents: Vec::new(),
@@ -205,12 +204,18 @@ fn a_landing_needs_a_judge() {
         secrets: Secrets::default(),
         reviewer: None,
         decomposer: DEFAULT_AGENT.to_owned(),
+        review: None,
+        says_exhausted: false,
         policy: Policy::default(),
         parallel: None,
         shared: Shared::default(),
         patterns: None,
         limits: Limits::default(),
-    };
+    }
+}
+
+#[test]
+fn a_landing_needs_a_judge() {
     let mut optional = parse_gate("lint=lint").expect("a gate");
     optional.required = false;
     let mut early = parse_gate("early=early").expect("a gate");
@@ -227,12 +232,28 @@ fn a_landing_needs_a_judge() {
     for gates in [Gates::None, Gates::Given(vec![optional, required])] {
         assert!(settings(gates).check_landing().is_ok());
     }
-    let flags = CreateFlags {
-        on_exhausted: Some(Exhausted::Abort),
-        ..CreateFlags::default()
-    };
-    let policy = settings(Gates::None).policy_for(&flags);
-    assert_eq!(policy.on_exhausted, OnExhausted::AbortStory);
+}
+
+#[test]
+fn story_files_do_not_wait_for_one_anothers_failures() {
+    use OnExhausted::{AbortStory, IsolateAndContinue, PauseStory};
+    for (flag, says_exhausted, is_folder, expected) in [
+        (None, false, false, PauseStory),
+        (None, false, true, IsolateAndContinue),
+        // The file of this one says that the story pauses.
+        (None, true, true, PauseStory),
+        (Some(Exhausted::Pause), false, true, PauseStory),
+        (Some(Exhausted::Abort), false, false, AbortStory),
+    ] {
+        let flags = CreateFlags {
+            on_exhausted: flag,
+            ..CreateFlags::default()
+        };
+        let mut settings = settings(Gates::None);
+        settings.says_exhausted = says_exhausted;
+        let policy = settings.policy_for(&flags, is_folder);
+        assert_eq!(policy.on_exhausted, expected, "{flags:?} {is_folder}");
+    }
 }
 
 #[test]
@@ -287,6 +308,8 @@ fn tasks_go_to_the_agent_that_is_there_for_their_files() {
         secrets: Secrets::default(),
         reviewer: None,
         decomposer: DEFAULT_AGENT.to_owned(),
+        review: None,
+        says_exhausted: false,
         policy: Policy::default(),
         parallel: None,
         shared: Shared::default(),
@@ -400,4 +423,60 @@ fn limits_of_arguments_win_one_by_one_and_questions_are_no_starts() {
         settings.limits_of_questions(given),
         Limits::default().tokens(700).cost_usd(2.5)
     );
+}
+
+#[test]
+fn a_plan_that_requires_a_review_gets_a_reviewer() {
+    let reviewer = |name: &str| AgentEntry {
+        name: name.to_owned(),
+        command: vec!["r".to_owned()],
+        ..AgentEntry::default()
+    };
+    let reviewing = |reviews| {
+        let mut gate = parse_gate("look=look").expect("a gate");
+        gate.reviews = reviews;
+        Gates::Given(vec![gate])
+    };
+    let both = ["default", "reviewer"];
+    // Whether the plan still requires a review, who does it, and whether the run may begin.
+    for (agents, gates, said, expected) in [
+        (
+            &both[..],
+            reviewing(false),
+            None,
+            (true, Some("reviewer"), true),
+        ),
+        (
+            &both[..1],
+            reviewing(false),
+            None,
+            (true, Some("default"), true),
+        ),
+        (&[], reviewing(false), None, (true, None, false)),
+        (&both[..], reviewing(true), None, (true, None, true)),
+        (
+            &both[..],
+            reviewing(false),
+            Some(false),
+            (false, None, true),
+        ),
+        (&both[..], Gates::None, Some(false), (false, None, true)),
+    ] {
+        let mut settings = settings(gates);
+        settings.agents = agents.iter().map(|name| reviewer(name)).collect();
+        settings.review = said;
+        let task = aura_core::StoryTask::new("a", "A");
+        let mut plan = Plan::new("T", [task]).expect("a plan");
+        plan.review = true;
+        settings.settle_review(&mut plan);
+        let found = settings.reviewer.as_ref().map(|agent| agent.name.as_str());
+        let may_begin = settings.check_review(&plan).is_ok();
+        assert_eq!(
+            (plan.review, found, may_begin),
+            expected,
+            "{agents:?} {said:?}"
+        );
+        plan.review = false;
+        assert!(!settings.require_review(&plan));
+    }
 }

@@ -12,5 +12,6 @@ mod refused;
 mod runs;
 #[cfg(unix)]
 mod secrets;
+mod stories;
 mod support;
 mod trust;

@@ -135,7 +135,7 @@ impl Engine {
     /// workspace_root?}`: `agents` an object of
     /// `{command, env?, env_allow?, sandbox?}`, `{preset, model?, yolo?, program?, args?, config_dir?, role?, env?, env_allow?, sandbox?}`
     /// or `{host: {version?}}` by name, `gates` a list of commands and hosts with `name` and, where wanted, `at`, `required`, `flaky`,
-    /// `timeout_ms`, `counts_tests`, or `{protected: {paths?}}` for [`gates::protected_paths`](crate::gates::protected_paths); `store` is `sqlite` or `memory`.
+    /// `timeout_ms`, `counts_tests`, `reviews`, or `{protected: {paths?}}` for [`gates::protected_paths`](crate::gates::protected_paths); `store` is `sqlite` or `memory`.
     ///
     /// `patterns` is a directory, or an object of texts by name.
     ///
@@ -270,6 +270,7 @@ impl Engine {
                 let mut plan = Plan::new(outside.title, outside.tasks)?;
                 plan.description = outside.description;
                 plan.source = outside.source;
+                plan.review = outside.review;
                 StorySpec::from_plan(plan)
             }
             None => StorySpec::default(),

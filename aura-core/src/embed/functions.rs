@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{answer, arguments, unknown};
 use crate::error::{Error, Result};
-use crate::model::{Plan, TaskId, TaskStatus};
+use crate::model::{OutOfScope, Plan, Scope, TaskId, TaskStatus};
 use crate::{dot, gates, mermaid, plan_schema, svg};
 
 /// The functions of [`call`].
@@ -51,6 +51,8 @@ struct New {
     title: String,
     #[serde(default)]
     description: String,
+    #[serde(default)]
+    review: bool,
     tasks: Value,
 }
 
@@ -72,6 +74,16 @@ struct FromAnswer {
 #[serde(deny_unknown_fields)]
 struct Load {
     path: PathBuf,
+    #[serde(default)]
+    scope: Vec<String>,
+    #[serde(default)]
+    out_of_scope: OutOfScope,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Detect {
+    path: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -91,9 +103,10 @@ struct Graph {
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// Calls one of [`FUNCTIONS`] and returns its answer: `plan_new {title, description?, tasks}`, `plan_parse {text, file?}`,
-/// `plan_load {path}` and `plan_from_answer {answer, title}` make a [`Plan`], `plan_to_yaml {plan}` writes one, `plan_graph {plan, format}` draws one as `mermaid`, `dot` or `svg`, `plan_schema {}` is
-/// [`plan_schema`], `detect_gates {path}` the list of `{name, command}` that [`gates::detect`] finds.
+/// Calls one of [`FUNCTIONS`] and returns its answer: `plan_new {title, description?, review?, tasks}`, `plan_parse {text, file?}`,
+/// `plan_load {path, scope?, out_of_scope?}` and `plan_from_answer {answer, title}` make a [`Plan`], the scope being a list of words as
+/// [`Scope`] takes them and `out_of_scope` one of `refuse`, `expand`, `skip`; `plan_to_yaml {plan}` writes one,
+/// `plan_graph {plan, format}` draws one as `mermaid`, `dot` or `svg`, `plan_schema {}` is [`plan_schema`], `detect_gates {path}` the list of `{name, command}` that [`gates::detect`] finds.
 ///
 /// # Errors
 /// `InvalidInput` for an unknown function or arguments that it does not take; `InvalidPlan` with every problem of a plan.
@@ -105,8 +118,9 @@ pub fn call(function: &str, text: &str) -> Result<String> {
             answer(&Plan::parse(&text, file.as_deref().unwrap_or("plan"))?)
         }
         "plan_load" => {
-            let Load { path } = arguments(function, text)?;
-            answer(&Plan::load(path)?)
+            let load: Load = arguments(function, text)?;
+            let scope = Scope::new(load.scope).out_of_scope(load.out_of_scope);
+            answer(&Plan::load_scoped(load.path, &scope)?)
         }
         "plan_from_answer" => {
             let told: FromAnswer = arguments(function, text)?;
@@ -125,7 +139,7 @@ pub fn call(function: &str, text: &str) -> Result<String> {
             answer(&plan_schema())
         }
         "detect_gates" => {
-            let Load { path } = arguments(function, text)?;
+            let Detect { path } = arguments(function, text)?;
             let found: Vec<Value> = gates::detect_explained(path)
                 .into_iter()
                 .map(|gate| json!({"name": gate.gate.definition().name, "command": gate.command}))

@@ -102,6 +102,7 @@ struct GateOptions {
     flaky: Option<FlakyPolicy>,
     timeout_ms: Option<u64>,
     counts_tests: Option<bool>,
+    reviews: Option<bool>,
 }
 
 /// The gate that asks about protected paths.
@@ -376,7 +377,7 @@ impl GateOptions {
         };
         let mut gate = ConfiguredGate::new(name, gate);
         if is_review {
-            gate = gate.at([GateSchedule::AfterTask]);
+            gate = gate.reviews(true).at([GateSchedule::AfterTask]);
         }
         if let Some(at) = self.at {
             gate = gate.at(at);
@@ -389,6 +390,9 @@ impl GateOptions {
         }
         if let Some(counts) = self.counts_tests {
             gate = gate.counts_tests(counts);
+        }
+        if let Some(reviews) = self.reviews {
+            gate = gate.reviews(reviews);
         }
         if let Some(timeout) = self.timeout_ms {
             gate = gate.timeout(Duration::from_millis(timeout));
@@ -426,6 +430,7 @@ impl GateOptions {
             ("required", self.required.is_some()),
             ("flaky", self.flaky.is_some()),
             ("counts_tests", self.counts_tests.is_some()),
+            ("reviews", self.reviews.is_some()),
             ("timeout_ms", self.timeout_ms.is_some()),
         ];
         match members.into_iter().find(|(_, is_there)| *is_there) {

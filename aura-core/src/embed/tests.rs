@@ -356,6 +356,7 @@ async fn what_cannot_be_meant_is_refused_in_the_words_of_the_library() {
     let options = json!({"path": directory.path(), "gates": [
         {"protected": {"paths": ["scripts/"]}},
         {"name": "test", "command": ["true"], "counts_tests": true},
+        {"name": "look", "command": ["true"], "reviews": true},
     ]});
     Engine::open(&options.to_string()).await.expect("it opens");
     assert!(engine.finish_job("7", "null").is_err());
@@ -455,6 +456,18 @@ fn functions_need_no_engine() {
         (&answered["title"], &answered["tasks"][0]["id"]),
         (&json!("T"), &json!("1"))
     );
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/stories/shapes");
+    let scope = json!({"path": folder, "scope": ["1.3"], "out_of_scope": "expand"});
+    let stories = told("plan_load", scope);
+    assert_eq!(stories["waves"].as_array().map(Vec::len), Some(3));
+    assert_eq!(stories["review"], true);
+    let reviewed = json!({"title": "T", "tasks": [{"id": "a", "title": "A"}], "review": true});
+    assert_eq!(told("plan_new", reviewed)["review"], true);
+    let error = call(
+        "plan_load",
+        &json!({"path": folder, "out_of_scope": "x"}).to_string(),
+    );
+    assert_eq!(error.expect_err("refused").kind(), ErrorKind::InvalidInput);
     for format in ["mermaid", "dot", "svg"] {
         let drawn = told("plan_graph", json!({"plan": plan, "format": format}));
         assert!(

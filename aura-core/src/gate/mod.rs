@@ -134,6 +134,7 @@ pub struct ConfiguredGate {
     flaky: FlakyPolicy,
     timeout: Duration,
     counts_tests: bool,
+    reviews: bool,
     gate: Arc<dyn Gate>,
 }
 
@@ -147,6 +148,7 @@ impl ConfiguredGate {
             flaky: FlakyPolicy::default(),
             timeout: Duration::from_secs(60 * 60),
             counts_tests: false,
+            reviews: false,
             gate,
         }
     }
@@ -188,6 +190,14 @@ impl ConfiguredGate {
         self
     }
 
+    /// `true`: it reviews what was done. A plan that [requires a review](crate::Plan::review) is not run without such a gate that is
+    /// required.
+    #[must_use]
+    pub const fn reviews(mut self, yes: bool) -> Self {
+        self.reviews = yes;
+        self
+    }
+
     /// The part of it that is recorded with a run.
     pub fn definition(&self) -> GateDefinition {
         GateDefinition {
@@ -198,6 +208,7 @@ impl ConfiguredGate {
             flaky: self.flaky,
             timeout_ms: u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX),
             counts_tests: self.counts_tests,
+            reviews: self.reviews,
         }
     }
 

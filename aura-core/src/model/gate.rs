@@ -59,12 +59,20 @@ pub struct GateDefinition {
     /// `true`: it runs tests, and is red on a candidate on which fewer of them run than on the accepted head.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub counts_tests: bool,
+    /// `true`: it reviews what was done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reviews: bool,
 }
 
 impl GateDefinition {
     /// Whether it judges at that point.
     pub fn judges(&self, schedule: GateSchedule) -> bool {
         self.at.contains(&schedule)
+    }
+
+    /// Whether it is what a plan requires that requires a review.
+    pub const fn requires_review(&self) -> bool {
+        self.required && self.reviews && !self.at.is_empty()
     }
 }
 

@@ -11,6 +11,7 @@ mod pattern;
 mod plan;
 mod policy;
 mod progress;
+mod scope;
 mod status;
 mod story;
 mod task;
@@ -35,6 +36,7 @@ pub use policy::{
     Policy, RunOptions, Scheduling,
 };
 pub use progress::{Progress, ToolState};
+pub use scope::{OutOfScope, Scope};
 pub use status::{StoryStatus, TaskStatus};
 pub use story::{RunOutcome, StorySpec};
 pub use task::{Complexity, StoryTask};

@@ -47,9 +47,12 @@ pub struct Plan {
     /// What a person should look at; nothing here refuses the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Problem>,
-    /// The file it was read from, or what made it.
+    /// The file or folder it was read from, or what made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// `true`: it is not run without a required gate that [reviews](crate::ConfiguredGate::reviews).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub review: bool,
 }
 
 impl Plan {
@@ -63,6 +66,7 @@ impl Plan {
             critical_path: Vec::new(),
             warnings: Vec::new(),
             source: None,
+            review: false,
         }
     }
 

@@ -27,7 +27,8 @@ impl Orchestrator {
     ///
     /// # Errors
     /// `StoryBusy` when another process runs it; `Refused` when there is nothing to run; `InvalidInput` for options that
-    /// cannot be meant and tasks for an agent that only answers; `BackendMissing`, `GateMissing` and `GateChanged` when agents and gates are not those of the
+    /// cannot be meant, for tasks of an agent that only answers, and where the plan [requires a review](crate::Plan::review) and no required
+    /// gate [reviews](crate::ConfiguredGate::reviews); `BackendMissing`, `GateMissing` and `GateChanged` when agents and gates are not those of the
     /// earlier runs; `ForeignChange` and `ForeignMove` when git is not as it was left.
     pub async fn run(&self, story: StoryId, options: RunOptions) -> Result<Run> {
         let lease = self.store.acquire(story).await?;
@@ -39,6 +40,7 @@ impl Orchestrator {
         let options = self.check_run(&state, options)?;
         let used = self.check_agents(&state, &options).await?;
         self.check_gates(&state, options.accept_config)?;
+        self.check_review(&state)?;
         self.preflight_gates().await?;
         if state.run.is_none() {
             notes.extend(self.submodules(&state).await?);
@@ -438,6 +440,18 @@ impl Orchestrator {
             );
         }
         Ok(())
+    }
+
+    /// Refuses a plan that requires a review where nothing stands in the way of work that nobody reviewed.
+    fn check_review(&self, state: &State) -> Result<()> {
+        let is_required = state.plan.as_ref().is_some_and(|plan| plan.review);
+        let gates = self.shop.gate_definitions();
+        if !is_required || gates.iter().any(GateDefinition::requires_review) {
+            return Ok(());
+        }
+        let message = "the plan requires a review, and no required gate reviews";
+        Err(Error::new(ErrorKind::InvalidInput, message)
+            .with_help("add a reviewing gate, or create the story from a plan that requires none"))
     }
 
     fn check_landing(&self, state: &State, options: &CompleteOptions) -> Result<()> {

@@ -95,6 +95,7 @@ impl Draft {
         plan.added_edges = added_edges;
         plan.waves = waves;
         plan.source = self.source;
+        plan.review = self.review;
         lint::lint(&plan, &self.tasks, overlaps, &mut self.problems);
         plan.warnings = self.problems.into_list();
         Ok(plan)

@@ -9,11 +9,28 @@ use crate::model::StoryTask;
 /// More problems than these help nobody; the rest are counted.
 const MAX_LISTED: usize = 200;
 
-/// Where something was read, both counted from 1, the column in characters.
+/// Where something was read, line and column counted from 1, the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
+    /// As [`Problems::add_file`] numbered it; 0 is the source itself.
+    file: u32,
     pub(crate) line: u32,
     pub(crate) column: u32,
+}
+
+impl Place {
+    pub(crate) const fn new(line: u32, column: u32) -> Self {
+        Self {
+            file: 0,
+            line,
+            column,
+        }
+    }
+
+    /// The same place of another file of the source.
+    pub(crate) const fn of_file(self, file: u32) -> Self {
+        Self { file, ..self }
+    }
 }
 
 /// A wave number that the input states; compared with the derived one, never believed.
@@ -38,6 +55,8 @@ pub(crate) struct DraftTask {
     pub(crate) depends_at: Vec<Place>,
     /// Parallel to `task.files`; empty where nothing was read from a file.
     pub(crate) files_at: Vec<Place>,
+    /// The epics it belongs to, as [`epic_name`](super::epic_name) writes them.
+    pub(crate) epics: Vec<String>,
 }
 
 impl DraftTask {
@@ -49,6 +68,7 @@ impl DraftTask {
             broken: Vec::new(),
             depends_at: Vec::new(),
             files_at: Vec::new(),
+            epics: Vec::new(),
         }
     }
 
@@ -70,8 +90,15 @@ impl DraftTask {
     }
 }
 
+/// What the source says is done already. It is no task, and whoever depends on it need not wait.
+#[derive(Debug, Clone)]
+pub(crate) struct Done {
+    pub(crate) id: String,
+    pub(crate) epics: Vec<String>,
+}
+
 /// A plan that nothing has judged yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Draft {
     pub(crate) title: String,
     pub(crate) title_at: Option<Place>,
@@ -80,6 +107,9 @@ pub(crate) struct Draft {
     pub(crate) tasks: Vec<DraftTask>,
     pub(crate) tasks_at: Option<Place>,
     pub(crate) stated_waves: Vec<StatedWave>,
+    pub(crate) done: Vec<Done>,
+    /// Each task's work has to be reviewed.
+    pub(crate) review: bool,
     /// What it was read from.
     pub(crate) source: Option<String>,
     /// What the reader found wrong already.
@@ -87,36 +117,40 @@ pub(crate) struct Draft {
 }
 
 /// Collects problems in bounded memory.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Problems {
-    file: Option<PathBuf>,
-    errors: Vec<Problem>,
-    warnings: Vec<Problem>,
+    /// The source itself, then its parts.
+    files: Vec<PathBuf>,
+    errors: Vec<(Option<Place>, Problem)>,
+    warnings: Vec<(Option<Place>, Problem)>,
     more_errors: usize,
     more_warnings: usize,
 }
 
 impl Problems {
-    /// Every problem will name `file`.
+    /// Every problem will name `file`, unless its place is in a part of it.
     pub(crate) fn of_file(file: Option<PathBuf>) -> Self {
         Self {
-            file,
+            files: file.into_iter().collect(),
             ..Self::default()
         }
     }
 
     /// An empty collector for another try at the same file.
     pub(crate) fn fork(&self) -> Self {
-        Self::of_file(self.file.clone())
+        Self::of_file(self.files.first().cloned())
+    }
+
+    /// A file of the source that places can be in.
+    pub(crate) fn add_file(&mut self, file: PathBuf) -> u32 {
+        self.files.push(file);
+        u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// How far into the input the last error is.
     pub(crate) fn last_place(&self) -> Option<(u32, u32)> {
-        let places = self
-            .errors
-            .iter()
-            .map(|problem| (problem.line, problem.column));
-        places.max().and_then(|(line, column)| line.zip(column))
+        let places = self.errors.iter().filter_map(|(at, _)| *at);
+        places.map(|at| (at.line, at.column)).max()
     }
 
     pub(crate) fn push(&mut self, mut problem: Problem, at: Option<Place>) {
@@ -128,11 +162,22 @@ impl Problems {
             *more += 1;
             return;
         }
-        problem.file.clone_from(&self.file);
+        let file = at.map_or(0, |at| at.file as usize);
+        problem.file = self.files.get(file).cloned();
         if let Some(place) = at {
             problem = problem.at(place.line, place.column);
         }
-        list.push(problem);
+        list.push((at, problem));
+    }
+
+    /// Everything that was found, with its place.
+    pub(crate) fn into_found(self) -> impl Iterator<Item = (Option<Place>, Problem)> {
+        self.errors.into_iter().chain(self.warnings)
+    }
+
+    /// Forgets warnings.
+    pub(crate) fn retain_warnings(&mut self, keep: impl Fn(&Problem) -> bool) {
+        self.warnings.retain(|(_, problem)| keep(problem));
     }
 
     pub(crate) fn has_errors(&self) -> bool {
@@ -146,17 +191,15 @@ impl Problems {
 
     /// Errors first, each kind in the order of the input.
     pub(crate) fn into_list(mut self) -> Vec<Problem> {
-        let file = self.file;
+        let file = self.files.into_iter().next();
         let note = |count: usize, problem: Problem| {
             (count > 0).then_some(Problem {
                 file: file.clone(),
                 ..problem
             })
         };
-        self.errors
-            .sort_by_key(|problem| (problem.line, problem.column));
-        self.warnings
-            .sort_by_key(|problem| (problem.line, problem.column));
+        self.errors.sort_by_key(|(at, _)| *at);
+        self.warnings.sort_by_key(|(at, _)| *at);
         let errors = note(
             self.more_errors,
             Problem::error(
@@ -171,9 +214,11 @@ impl Problems {
                 format!("{} more warnings are not listed", self.more_warnings),
             ),
         );
-        self.errors.extend(errors);
-        self.errors.append(&mut self.warnings);
-        self.errors.extend(warnings);
-        self.errors
+        let listed = |found: Vec<(Option<Place>, Problem)>| found.into_iter().map(|(_, one)| one);
+        listed(self.errors)
+            .chain(errors)
+            .chain(listed(self.warnings))
+            .chain(warnings)
+            .collect()
     }
 }

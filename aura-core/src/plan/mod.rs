@@ -11,6 +11,7 @@ mod lint;
 mod overlap;
 mod rules;
 mod scope;
+mod select;
 mod suggest;
 mod waves;
 
@@ -18,7 +19,8 @@ mod waves;
 mod tests;
 
 pub(crate) use build::refusal;
-pub(crate) use draft::{Draft, DraftTask, Place, Problems, StatedWave};
+pub(crate) use draft::{Done, Draft, DraftTask, Place, Problems, StatedWave};
 pub(crate) use rules::{Rules, check_patterns};
 pub(crate) use scope::{covers, refuse_entry};
+pub(crate) use select::{epic_name, numbered};
 pub(crate) use suggest::{closest, shown};

@@ -108,10 +108,7 @@ impl<'a> Reader<'a> {
     }
 
     fn place(&self) -> Place {
-        Place {
-            line: self.at.line,
-            column: self.at.column,
-        }
+        Place::new(self.at.line, self.at.column)
     }
 
     fn peek(&self) -> Option<char> {

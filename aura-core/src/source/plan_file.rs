@@ -5,26 +5,41 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Problem, Result};
-use crate::model::Plan;
+use crate::model::{Plan, Scope};
 use crate::plan::{Draft, Place, Problems, Rules, refusal};
 
 use super::node::{MAX_INPUT, Node};
-use super::{json, plan_shape, yaml};
+use super::{json, plan_shape, stories, yaml};
 
 const BOM: char = '\u{feff}';
 
 impl Plan {
-    /// Reads and validates a plan file in YAML or, where its name ends with `.json`, in JSON.
+    /// Reads and validates a plan file in YAML or, where its name ends with `.json`, in JSON; or a folder of story files.
+    ///
+    /// The tasks of a folder are its stories that are not done; it [requires a review](Plan::review).
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] and [`ErrorKind::Io`] for the file; otherwise as [`Plan::parse`].
+    /// [`ErrorKind::NotFound`] and [`ErrorKind::Io`] for the files; [`ErrorKind::InvalidPlan`] with every problem at once, each with
+    /// file, line and column.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::load_scoped(path, &Scope::default())
+    }
+
+    /// As [`Plan::load`], with the tasks alone that the scope names. What is wrong elsewhere is refused all the same.
+    ///
+    /// # Errors
+    /// As [`Plan::load`]; also [`ErrorKind::InvalidPlan`] for words that name nothing, and for dependencies out of scope where
+    /// these are refused.
+    pub fn load_scoped(path: impl AsRef<Path>, scope: &Scope) -> Result<Self> {
         let path = path.as_ref();
+        if path.is_dir() {
+            return stories::draft(path)?.build_scoped(scope);
+        }
         let name = path.display().to_string();
         let bytes = read(path)?;
         let problems = Problems::of_file(Some(path.to_owned()));
         match decode(&bytes) {
-            Ok(text) => parse(text, &name, problems),
+            Ok(text) => draft(text, &name, problems)?.build_scoped(scope),
             Err(unreadable) => Err(unreadable.refuse(problems)),
         }
     }
@@ -39,7 +54,7 @@ impl Plan {
     /// # Errors
     /// [`ErrorKind::InvalidPlan`] with every problem at once, each with line and column.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
-        parse(text, name, Problems::of_file(Some(PathBuf::from(name))))
+        draft(text, name, Problems::of_file(Some(PathBuf::from(name))))?.build()
     }
 
     /// Reads and validates the plan inside a model's answer: the first JSON list or object that holds
@@ -65,6 +80,7 @@ impl Plan {
         title.clone_into(&mut draft.title);
         // Not of the model's making, so none of its problems.
         draft.description.clear();
+        draft.review = false;
         rules.judge(&mut draft);
         let mut plan = draft.build()?;
         description.clone_into(&mut plan.description);
@@ -88,7 +104,7 @@ fn draft_of(answer: &str) -> Result<Draft> {
     Ok(draft)
 }
 
-fn parse(text: &str, name: &str, mut problems: Problems) -> Result<Plan> {
+fn draft(text: &str, name: &str, mut problems: Problems) -> Result<Draft> {
     if let Err(unreadable) = check_size(text.len()) {
         return Err(unreadable.refuse(problems));
     }
@@ -101,7 +117,7 @@ fn parse(text: &str, name: &str, mut problems: Problems) -> Result<Plan> {
         draft.title = title_of(name);
     }
     draft.source = Some(name.to_owned());
-    draft.build()
+    Ok(draft)
 }
 
 /// The file's name without its endings says what the plan is for when nothing else does.
@@ -299,6 +315,11 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 fn decode(bytes: &[u8]) -> Result<&str, Unreadable> {
     check_size(bytes.len())?;
+    utf8(bytes).map_err(|(problem, at)| Unreadable(problem, at))
+}
+
+/// The text, or what is wrong with it and where.
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str, (Box<Problem>, Option<Place>)> {
     let error = match std::str::from_utf8(bytes) {
         Ok(text) => return Ok(text),
         Err(error) => error,
@@ -306,15 +327,13 @@ fn decode(bytes: &[u8]) -> Result<&str, Unreadable> {
     let problem = Problem::error("invalid_utf8", "the file is not encoded in UTF-8");
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         let problem = problem.help("it is UTF-16; save it as UTF-8");
-        return Err(Unreadable(Box::new(problem), None));
+        return Err((Box::new(problem), None));
     }
     let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
     let valid = valid.strip_prefix(BOM).unwrap_or(&valid);
     let line = valid.matches('\n').count() + 1;
     let column = valid.chars().rev().take_while(|&c| c != '\n').count() + 1;
-    let at = Place {
-        line: u32::try_from(line).unwrap_or(u32::MAX),
-        column: u32::try_from(column).unwrap_or(u32::MAX),
-    };
-    Err(Unreadable(Box::new(problem), Some(at)))
+    let number = |number| u32::try_from(number).unwrap_or(u32::MAX);
+    let at = Place::new(number(line), number(column));
+    Err((Box::new(problem), Some(at)))
 }

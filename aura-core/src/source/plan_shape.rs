@@ -24,13 +24,14 @@ const TASK_KEYS: [(&str, &[&str]); 15] = [
     ("agent", &["agent"]),
     ("metadata", &["metadata"]),
 ];
-const PLAN_KEYS: [(&str, &[&str]); 6] = [
+const PLAN_KEYS: [(&str, &[&str]); 7] = [
     ("$schema", &["$schema"]),
     ("story", &["story"]),
     ("title", &["title", "name"]),
     ("description", &["description"]),
     ("tasks", &["tasks"]),
     ("waves", &["waves"]),
+    ("review", &["review"]),
 ];
 const STORY_KEYS: [(&str, &[&str]); 2] = [
     ("title", &["title", "name"]),
@@ -140,6 +141,9 @@ impl Reader {
         }
         if let Some(field) = find("waves") {
             self.waves(&field.value);
+        }
+        if let Some(field) = find("review").filter(|field| !field.value.is_null()) {
+            self.draft.review = self.flag("`review`", &field.value).unwrap_or_default();
         }
     }
 

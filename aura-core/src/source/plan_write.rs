@@ -22,6 +22,9 @@ struct PlanFile<'a> {
     /// What is wanted, at length.
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
+    /// `true`: it is not run without a required gate that reviews. Default `false`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    review: Option<bool>,
     /// The tasks; their order decides where the graph leaves a choice.
     #[schemars(length(min = 1, max = 10_000))]
     tasks: Vec<TaskFile<'a>>,
@@ -100,6 +103,7 @@ impl<'a> From<&'a Plan> for PlanFile<'a> {
             schema: None,
             title: Some(&plan.title),
             description: some(&plan.description),
+            review: plan.review.then_some(true),
             tasks: plan.tasks.iter().map(TaskFile::from).collect(),
         }
     }

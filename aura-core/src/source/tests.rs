@@ -201,7 +201,8 @@ fn a_file_that_is_not_there_is_not_a_bad_plan() {
     let error = Plan::load(plans("good").join("absent.yaml")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("absent.yaml"));
-    assert_eq!(Plan::load(plans("good")).unwrap_err().kind(), ErrorKind::Io);
+    let below_a_file = plans("good").join("story.json/plan.yaml");
+    assert_eq!(Plan::load(below_a_file).unwrap_err().kind(), ErrorKind::Io);
 }
 
 fn first(result: Result<Plan, Error>) -> Problem {
@@ -347,7 +348,7 @@ fn the_published_schema_is_current() {
 fn the_reader_knows_every_key_of_the_schema() {
     let schema = super::plan_schema();
     let value = |key: &str| match key {
-        "parallel_safe" | "no_change_ok" | "removes_tests" => json!(true),
+        "parallel_safe" | "no_change_ok" | "removes_tests" | "review" => json!(true),
         "complexity" => json!("small"),
         "metadata" => json!({}),
         "files" | "depends_on" | "prompt_hints" | "acceptance_criteria" => json!([]),

@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
     builder.root
 }
 
-const START: Place = Place { line: 1, column: 1 };
+const START: Place = Place::new(1, 1);
 
 fn settings() -> Options {
     options! {
@@ -50,10 +50,9 @@ fn settings() -> Options {
 }
 
 fn place(mark: Marker) -> Place {
-    Place {
-        line: u32::try_from(mark.line()).unwrap_or(u32::MAX).max(1),
-        column: u32::try_from(mark.col() + 1).unwrap_or(u32::MAX),
-    }
+    let line = u32::try_from(mark.line()).unwrap_or(u32::MAX).max(1);
+    let column = u32::try_from(mark.col() + 1).unwrap_or(u32::MAX);
+    Place::new(line, column)
 }
 
 fn report(error: &ScanError, problems: &mut Problems) {

@@ -29,16 +29,18 @@ def command(
     flaky: FlakyPolicy | None = None,
     timeout: float | None = None,
     counts_tests: bool | None = None,
+    reviews: bool | None = None,
 ) -> CommandGate:
     """A program as a gate; `timeout` is in seconds.
 
-    With `counts_tests` it runs tests, and is red on a candidate on which fewer of them run than on the accepted head.
+    With `counts_tests` it runs tests, and is red on a candidate on which fewer of them run than on the accepted head. With `reviews` it
+    is what a plan requires that requires a review.
 
     `env` is added to its environment, `env_allow` names variables of this process that it may see besides the usual ones, and
     `sandbox` is a command that is put in front of it.
     """
     options = given(command=argv, env=env, env_allow=env_allow, sandbox=sandbox)
-    return CommandGate({"name": name, **options, **rules(at, required, flaky, timeout, counts_tests)})
+    return CommandGate({"name": name, **options, **rules(at, required, flaky, timeout, counts_tests, reviews)})
 
 
 def rules(
@@ -47,10 +49,13 @@ def rules(
     flaky: FlakyPolicy | None,
     timeout: float | None,
     counts_tests: bool | None,
+    reviews: bool | None,
 ) -> dict[str, object]:
     """When a gate judges and what its verdict means, in the library's words."""
     timeout_ms = None if timeout is None else round(timeout * 1000)
-    return given(at=at, required=required, flaky=flaky, timeout_ms=timeout_ms, counts_tests=counts_tests)
+    return given(
+        at=at, required=required, flaky=flaky, timeout_ms=timeout_ms, counts_tests=counts_tests, reviews=reviews
+    )
 
 
 def protected_paths(paths: Sequence[str] = ()) -> CommandGate:
@@ -78,7 +83,7 @@ def review(
     approves nothing. `template` takes the place of the library's prompt; `timeout` is in seconds.
     """
     asked = given(agent=agent, template=template)
-    return CommandGate({"name": name, "review": asked, **rules(at, required, flaky, timeout, None)})
+    return CommandGate({"name": name, "review": asked, **rules(at, required, flaky, timeout, None, None)})
 
 
 def secrets(external: Sequence[str] | None = None) -> CommandGate:

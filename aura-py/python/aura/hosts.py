@@ -100,7 +100,9 @@ class Agent(Protocol):
 
 
 class Gate(Protocol):
-    """A gate of one's own, with any of the attributes `version`, `at`, `required`, `flaky`, `timeout` (in seconds), `counts_tests`."""
+    """A gate of one's own, with any of the attributes `version`, `at`, `required`, `flaky`, `timeout` (in seconds), `counts_tests`,
+    `reviews`.
+    """
 
     @property
     def name(self) -> str:
@@ -132,6 +134,7 @@ class FunctionGate:
         self.flaky: FlakyPolicy | None = options["flaky"]
         self.timeout: float | None = options["timeout"]
         self.counts_tests: bool | None = options["counts_tests"]
+        self.reviews: bool | None = options["reviews"]
 
 
 @overload
@@ -161,6 +164,7 @@ def gate(
     flaky: FlakyPolicy | None = None,
     timeout: float | None = None,
     counts_tests: bool | None = None,
+    reviews: bool | None = None,
 ) -> Callable[[GateFunction], FunctionGate]: ...
 def gate(
     function: GateFunction | None = None,
@@ -173,6 +177,7 @@ def gate(
     flaky: FlakyPolicy | None = None,
     timeout: float | None = None,
     counts_tests: bool | None = None,
+    reviews: bool | None = None,
 ) -> FunctionGate | Callable[[GateFunction], FunctionGate]:
     """Makes a gate of a function, called like it unless a name is given; `timeout` is in seconds."""
 
@@ -180,7 +185,7 @@ def gate(
         called = name or str(getattr(function, "__name__", type(function).__name__))
         return FunctionGate(
             function, called, version=version, at=at, required=required, flaky=flaky, timeout=timeout,
-            counts_tests=counts_tests,
+            counts_tests=counts_tests, reviews=reviews,
         )
 
     return make if function is None else make(function)

@@ -95,7 +95,8 @@ class Orchestrator:
             return gate.options
         _check("a gate", gate)
         self._host.gates[gate.name] = gate
-        said = [getattr(gate, name, None) for name in ("at", "required", "flaky", "timeout", "counts_tests")]
+        names = ("at", "required", "flaky", "timeout", "counts_tests", "reviews")
+        said = [getattr(gate, name, None) for name in names]
         host = given(version=getattr(gate, "version", None))
         return {"name": gate.name, "host": host, **rules(*said)}
 

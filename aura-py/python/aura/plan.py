@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from aura._bridge import call, given
-from aura.types import Edge, GraphFormat, PlanData, PlanTask, Problem, StoryTask, Wave
+from aura.types import Edge, GraphFormat, OutOfScope, PlanData, PlanTask, Problem, StoryTask, Wave
 
 
 class Plan:
@@ -17,9 +17,11 @@ class Plan:
         self._data = data
 
     @classmethod
-    def new(cls, title: str, tasks: Iterable[PlanTask], *, description: str | None = None) -> Plan:
-        """Makes a plan from tasks."""
-        return cls(call("plan_new", title=title, tasks=list(tasks), **given(description=description)))
+    def new(
+        cls, title: str, tasks: Iterable[PlanTask], *, description: str | None = None, review: bool | None = None
+    ) -> Plan:
+        """Makes a plan from tasks. With `review` it is not run without a required gate that reviews."""
+        return cls(call("plan_new", title=title, tasks=list(tasks), **given(description=description, review=review)))
 
     @classmethod
     def parse(cls, text: str, file: str | None = None) -> Plan:
@@ -27,9 +29,20 @@ class Plan:
         return cls(call("plan_parse", text=text, **given(file=file)))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Plan:
-        """Reads a plan file. Blocks while it is read."""
-        return cls(call("plan_load", path=os.fsdecode(path)))
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        scope: Iterable[str] | None = None,
+        out_of_scope: OutOfScope | None = None,
+    ) -> Plan:
+        """Reads a plan file or a folder of story files. Blocks while it is read.
+
+        `scope` are words that say which tasks are wanted: an id, a range `1.1-1.5`, a glob `1.*`, an epic `epic:auth`. A dependency that
+        they do not name is refused, taken in (`expand`), or whoever needs it is left out (`skip`).
+        """
+        words = None if scope is None else list(scope)
+        return cls(call("plan_load", path=os.fsdecode(path), **given(scope=words, out_of_scope=out_of_scope)))
 
     @classmethod
     def from_answer(cls, answer: str, title: str) -> Plan:
@@ -73,8 +86,13 @@ class Plan:
 
     @property
     def source(self) -> str | None:
-        """The file it was read from, or what made it."""
+        """The file or folder it was read from, or what made it."""
         return self._data.get("source")
+
+    @property
+    def review(self) -> bool:
+        """Whether it is not run without a required gate that reviews."""
+        return self._data.get("review", False)
 
     def to_yaml(self) -> str:
         """The plan as a file, without anything that is derived."""

@@ -57,6 +57,7 @@ GateSchedule = Literal["after_task", "after_wave", "final"]
 GatePoint = Literal["task", "candidate", "final"]
 FlakyPolicy = Literal["accept", "refuse"]
 VerdictWord = Literal["passed", "failed", "broken", "flaky", "cancelled", "needs_human"]
+OutOfScope = Literal["refuse", "expand", "skip"]
 GraphFormat = Literal["mermaid", "dot", "svg"]
 StoreKind = Literal["sqlite", "memory"]
 VerbWord = Literal["pause", "resume", "cancel", "retry", "approve", "skip"]
@@ -191,6 +192,7 @@ class PlanData(TypedDict):
     critical_path: list[str]
     warnings: NotRequired[list[Problem]]
     source: NotRequired[str]
+    review: NotRequired[bool]
 
 
 class Policy(TypedDict):
@@ -294,6 +296,7 @@ class GateDefinition(TypedDict):
     flaky: FlakyPolicy
     timeout_ms: int
     counts_tests: NotRequired[bool]
+    reviews: NotRequired[bool]
 
 
 class StorySummary(TypedDict):

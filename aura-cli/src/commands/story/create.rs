@@ -5,7 +5,7 @@ use std::path::Path;
 use aura_core::{Error, ErrorKind, Result, StorySpec};
 
 use crate::args::{CreateArgs, EngineFlags};
-use crate::commands::{decompose, plan};
+use crate::commands::{decompose, plan, run};
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::output;
@@ -16,28 +16,34 @@ pub(super) async fn create(environment: &Environment, args: &CreateArgs) -> Resu
     let plan = match args.source.as_deref() {
         Some(source) if is_plan(source) => {
             refuse_words(args)?;
-            let plan = plan::read(source)?;
+            let plan = plan::read(source, &args.scope)?;
             plan::warn(&plan);
             Some(plan)
         }
-        _ => None,
+        _ => {
+            plan::refuse_scope(&args.scope)?;
+            None
+        }
     };
     // Nothing runs, so nothing has to be trusted.
     let engine = EngineFlags {
         trust: true,
+        no_review: args.no_review,
         ..EngineFlags::default()
     };
-    let settings = Settings::read(environment, &args.place, &engine, None)?;
+    let mut settings = Settings::read(environment, &args.place, &engine, None)?;
     let spec = match plan {
         Some(mut plan) => {
             settings.route(&mut plan)?;
+            settings.settle_review(&mut plan);
             StorySpec::from_plan(plan)
         }
         None => decompose::wish(&settings.repo, args.source.as_deref(), &args.wish).await?,
     };
     let has_plan = spec.plan.is_some();
     let aura = settings.builder().open().await?;
-    let mut spec = spec.policy(settings.policy_for(&args.create));
+    let is_folder = run::is_folder(args.source.as_deref());
+    let mut spec = spec.policy(settings.policy_for(&args.create, is_folder));
     if let Some(target) = &args.create.target {
         spec = spec.target(target);
     }

@@ -18,8 +18,8 @@ use crate::settings::Settings;
 /// Lets an agent cut the story into tasks, and shows them.
 pub(super) async fn decompose(environment: &Environment, args: &DecomposeArgs) -> Result<Exit> {
     let engine = (&args.place, &args.engine, args.parallel);
-    let settings = Settings::read_to_decompose(environment, engine, &args.tasks)?;
-    let (aura, story) = find_to_work(&settings, args.story.as_deref()).await?;
+    let mut settings = Settings::read_to_decompose(environment, engine, &args.tasks)?;
+    let (aura, story) = find_to_work(&mut settings, args.story.as_deref()).await?;
     let limits = settings.limits_of_questions(Limits::default());
     let options = args.tasks.options(settings.parallel).limits(limits);
     let options = options.agent(&settings.decomposer);

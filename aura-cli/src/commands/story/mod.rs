@@ -75,10 +75,22 @@ async fn find(environment: &Environment, which: &Which) -> Result<(Orchestrator,
     Ok((aura, story))
 }
 
-/// Opens the repository for work and finds the story. Nothing is guessed where it could be the wrong one.
-async fn find_to_work(settings: &Settings, name: Option<&str>) -> Result<(Orchestrator, StoryId)> {
+/// Opens the repository for work and finds the story. Nothing is guessed where it could be the wrong one. Where its plan requires a
+/// review, there is a reviewer from then on.
+async fn find_to_work(
+    settings: &mut Settings,
+    name: Option<&str>,
+) -> Result<(Orchestrator, StoryId)> {
     let aura = settings.builder().open().await?;
     let story = locate(&aura, name, &settings.repo).await?;
+    let is_changed = match aura.plan(story).await {
+        Ok(plan) => settings.require_review(&plan),
+        // It has none yet.
+        Err(_) => false,
+    };
+    if is_changed {
+        return Ok((settings.builder().open().await?, story));
+    }
     Ok((aura, story))
 }
 

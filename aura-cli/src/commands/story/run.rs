@@ -28,8 +28,8 @@ pub(super) async fn run(
     args: &StoryRunArgs,
 ) -> Result<Exit> {
     if args.run.detach {
-        let settings = settings(environment, args)?;
-        let (aura, story) = find_to_work(&settings, args.story.as_deref()).await?;
+        let mut settings = settings(environment, args)?;
+        let (aura, story) = find_to_work(&mut settings, args.story.as_deref()).await?;
         let again = args.resolved(story, environment);
         return detach::start(environment, program, &aura, story, &again).await;
     }
@@ -38,8 +38,8 @@ pub(super) async fn run(
 
 /// Runs the story in this process.
 pub(crate) async fn run_here(environment: &Environment, args: &StoryRunArgs) -> Result<Exit> {
-    let settings = settings(environment, args)?;
-    let (aura, story) = find_to_work(&settings, args.story.as_deref()).await?;
+    let mut settings = settings(environment, args)?;
+    let (aura, story) = find_to_work(&mut settings, args.story.as_deref()).await?;
     follow(environment, &aura, story, &settings, args).await
 }
 
@@ -49,8 +49,8 @@ pub(super) async fn resume(
     program: &Program,
     args: &StoryRunArgs,
 ) -> Result<Exit> {
-    let settings = settings(environment, args)?;
-    let (aura, story) = find_to_work(&settings, args.story.as_deref()).await?;
+    let mut settings = settings(environment, args)?;
+    let (aura, story) = find_to_work(&mut settings, args.story.as_deref()).await?;
     if args.run.detach {
         let again = args.resolved(story, environment);
         return detach::start(environment, program, &aura, story, &again).await;
@@ -92,11 +92,11 @@ async fn follow(
 
 /// Judges the result and, where asked for, lands it.
 pub(super) async fn complete(environment: &Environment, args: &CompleteArgs) -> Result<Exit> {
-    let settings = Settings::read(environment, &args.which.place, &args.engine, None)?;
+    let mut settings = Settings::read(environment, &args.which.place, &args.engine, None)?;
     if args.land.merge {
         settings.check_landing()?;
     }
-    let (aura, story) = find_to_work(&settings, args.which.story.as_deref()).await?;
+    let (aura, story) = find_to_work(&mut settings, args.which.story.as_deref()).await?;
     let mut landing = landing(&args.land, &args.engine);
     landing.cleanup = args.cleanup;
     if !args.cleanup && has_landed(&aura, story, &landing.options()).await? {

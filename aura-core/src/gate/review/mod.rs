@@ -89,7 +89,8 @@ impl ReviewGate {
 /// `Template` when the template that comes with the library is broken.
 pub fn review(agent: Arc<dyn AgentBackend>) -> Result<ConfiguredGate> {
     let gate = ReviewGate::new(agent)?;
-    Ok(ConfiguredGate::new("review", Arc::new(gate)).at([GateSchedule::AfterTask]))
+    let gate = ConfiguredGate::new("review", Arc::new(gate)).reviews(true);
+    Ok(gate.at([GateSchedule::AfterTask]))
 }
 
 /// Why there is no answer.

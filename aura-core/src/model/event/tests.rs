@@ -78,6 +78,7 @@ fn gate() -> GateDefinition {
         flaky: FlakyPolicy::Refuse,
         timeout_ms: 1,
         counts_tests: false,
+        reviews: true,
     }
 }
 
@@ -116,6 +117,7 @@ fn plan() -> Arc<Plan> {
     });
     plan.critical_path = vec!["1.1".into(), "b".into()];
     plan.warnings.push(Problem::warning("w", "look").at(1, 2));
+    plan.review = true;
     Arc::new(plan)
 }
 

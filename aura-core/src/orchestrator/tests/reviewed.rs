@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::kit::{open, story};
 use super::repository;
 use crate::agent::{AgentBackend, AgentContext, AgentFailure, AgentRequest, AgentResult};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::gates;
 use crate::model::{EventKind, FailureClass, GateVerdict, RunOptions, StoryStatus, Usage};
 use crate::store::{MemoryStore, StoryStore};
@@ -184,4 +184,45 @@ async fn neither_a_crash_nor_a_forged_verdict_approves_anything() {
         );
         assert_eq!(played.usage.tokens(), 110 * asked as u64, "{words:?}");
     }
+}
+
+#[tokio::test]
+async fn a_plan_that_requires_a_review_is_not_run_without_one() {
+    let (_directory, path) = repository();
+    let store: Arc<dyn StoryStore> = Arc::new(MemoryStore::new());
+    let reviewer = || {
+        let asked = Arc::new(AtomicUsize::new(0));
+        Arc::new(Reviewer {
+            words: &["Approved"],
+            asked,
+        })
+    };
+    let review = || gates::review(reviewer()).expect("a template");
+    let mut spec = story(&["a"]);
+    spec.plan.as_mut().expect("a plan").review = true;
+    let aura = open(&path, &store, Forger::default(), []).await;
+    let id = aura.create_story(spec).await.expect("created");
+    for gates in [
+        vec![],
+        vec![review().reviews(false)],
+        vec![review().required(false)],
+        vec![review().at([])],
+    ] {
+        let aura = open(&path, &store, Forger::default(), gates).await;
+        let refused = aura.run(id, RunOptions::default()).await.err();
+        let refused = refused.expect("refused");
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+        assert!(
+            refused.to_string().contains("requires a review"),
+            "{refused}"
+        );
+        assert!(refused.help().is_some());
+    }
+    let events = aura.events(id, 0).await.expect("events");
+    assert_eq!(events.len(), 2, "nothing was started");
+    let aura = open(&path, &store, Forger::default(), [review()]).await;
+    let run = aura.run(id, RunOptions::default()).await.expect("started");
+    run.finished().await.expect("finished");
+    let (state, _) = aura.load(id).await.expect("loaded");
+    assert_eq!(state.status, StoryStatus::ReadyToComplete);
 }

@@ -108,6 +108,7 @@ fn a_completion_says_what_was_looked_at() {
         flaky: FlakyPolicy::default(),
         timeout_ms: 1,
         counts_tests: false,
+        reviews: false,
     };
     let mut log = crossed();
     assert_eq!(report(&log).checks, []);

@@ -439,6 +439,7 @@ fn gates(random: &mut Random) -> Vec<GateDefinition> {
         flaky,
         timeout_ms: 1_000,
         counts_tests: counts && name == "test",
+        reviews: false,
     };
     let mut gates = vec![gate(
         "test",
