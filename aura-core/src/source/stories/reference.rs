@@ -10,6 +10,9 @@ use super::label::undecorated;
 use super::name::{self, Number};
 use crate::plan::numbered;
 
+/// Characters of the name of a file.
+const MAX_NAME: usize = 255;
+
 /// What is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target {
@@ -239,11 +242,9 @@ fn id(text: &str, alone: bool) -> Option<(Number, usize)> {
     let digits = text[..end.unwrap_or(text.len())].trim_end_matches('.');
     let number = numbered(digits)?;
     let after = &text[digits.len()..];
-    let name = after
-        .split(|c: char| c.is_whitespace() || matches!(c, ',' | ')' | ';'))
-        .next();
-    if name.is_some_and(name::is_markdown) {
-        return Some((number, digits.len() + name.map_or(0, str::len)));
+    let name = word(after);
+    if name::is_markdown(name) {
+        return Some((number, digits.len() + name.len()));
     }
     let mut next = after.chars();
     let is_id = match next.next() {
@@ -258,6 +259,15 @@ fn id(text: &str, alone: bool) -> Option<(Number, usize)> {
         _ => true,
     };
     is_id.then_some((number, digits.len()))
+}
+
+/// The beginning of a text up to a blank, as far as the name of a file can be long.
+fn word(text: &str) -> &str {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, ',' | ')' | ';');
+    let mut chars = text.char_indices().take(MAX_NAME);
+    let end = chars.find(|(_, c)| is_end(*c)).map(|(at, _)| at);
+    let all = text.char_indices().nth(MAX_NAME).map(|(at, _)| at);
+    &text[..end.or(all).unwrap_or(text.len())]
 }
 
 /// A whole number at the beginning of a text, and its length.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::depends::{self, Dependencies};
+use super::depends::{self, Dependencies, Past};
 use super::document::Document;
 use super::front::{self, Front};
 use super::label::{item, label, labels};
@@ -201,11 +201,11 @@ impl Title {
 
 /// Where the status stands: in its heading or below it, or behind its name above the tasks.
 fn status_of(document: &Document, head: Range<usize>) -> Option<Range<usize>> {
-    let past = depends::past(document);
+    let past = Past::of(document);
     let mut headings = document.headings.iter().enumerate();
     let found = headings.find_map(|(index, heading)| {
         let start = heading.range.start;
-        if past.iter().any(|past| past.contains(&start)) {
+        if past.contains(start) {
             return None;
         }
         stated_in(document, start).or_else(|| {

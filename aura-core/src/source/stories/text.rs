@@ -17,6 +17,8 @@ pub(super) struct Told {
 pub(super) fn read(document: &Document, start: usize) -> Told {
     let mut told = Told::default();
     let mut left_out: Vec<Range<usize>> = Vec::new();
+    let is_criteria = |name: &str| name.starts_with("acceptance criteria");
+    let first = document.find(is_criteria);
     for (index, heading) in document.headings.iter().enumerate() {
         let section = document.section(index);
         let whole = heading.range.start..section.end;
@@ -26,7 +28,7 @@ pub(super) fn read(document: &Document, start: usize) -> Told {
             left_out.push(heading.range.start..end);
         } else if is_past(&heading.name) {
             left_out.push(whole);
-        } else if heading.name.starts_with("acceptance criteria") && told.criteria.is_empty() {
+        } else if first == Some(index) {
             let (criteria, says_all) = criteria(document, &section);
             told.criteria = criteria;
             if says_all {
@@ -76,8 +78,10 @@ fn headed(document: &Document, first: Option<usize>, end: usize) -> Vec<String> 
         let below = tidy(&document.text[section.clone()]);
         found.push(tidy(&format!("{}\n{below}", heading.text.trim())));
         at = section.end;
-        let after = document.headings.iter();
-        next = after.take_while(|heading| heading.range.start < at).count();
+        let inside = document.headings[next..].iter();
+        next += inside
+            .take_while(|heading| heading.range.start < at)
+            .count();
     }
     found
 }
