@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use genai::chat::{
-    ChatMessage, ChatOptions, ChatRequest, ChatStreamEvent, StopReason, StreamEnd, Usage as Told,
+    ChatMessage, ChatOptions, ChatRequest, ChatStream, ChatStreamEvent, StopReason, StreamEnd,
+    Usage as Told,
 };
 use genai::{Client, Error as ClientError};
 use reqwest::redirect;
@@ -41,11 +42,23 @@ pub(super) struct Heard {
     pub(super) text: String,
     pub(super) usage: Usage,
     pub(super) failure: Option<AgentFailure>,
+    /// Bytes of the text whose lines were told.
+    told: usize,
     /// The model takes no temperature.
     refuses_temperature: bool,
 }
 
 impl Heard {
+    /// Takes more of the answer, and tells the lines that are whole by now.
+    fn add(&mut self, piece: &str, tell: &mut impl FnMut(&str)) {
+        self.text.push_str(piece);
+        if let Some(end) = piece.rfind('\n') {
+            let end = self.text.len() - piece.len() + end;
+            self.text[self.told..end].lines().for_each(&mut *tell);
+            self.told = end + 1;
+        }
+    }
+
     fn failed(mut self, class: FailureClass, summary: impl Into<String>) -> Self {
         self.failure = Some(failure(class, summary));
         self
@@ -95,55 +108,59 @@ impl Question<'_> {
             Ok(answer) => answer.stream,
             Err(error) => return self.refused(heard, &error),
         };
-        // Bytes of the text whose lines were told.
-        let mut told = 0;
         loop {
-            let event = tokio::select! {
-                biased;
-                () = self.cancel.cancelled() => {
-                    return heard.failed(FailureClass::Cancelled, "cancelled");
+            match self.next(&mut stream, ends).await {
+                Err(failure) => {
+                    heard.failure = Some(failure);
+                    return heard;
                 }
-                () = sleep_until(ends) => {
-                    let limit = show_duration(self.deadline);
-                    return heard.failed(FailureClass::Timeout, format!("not done within {limit}"));
-                }
-                () = sleep(self.idle) => {
-                    let limit = show_duration(self.idle);
-                    return heard.failed(FailureClass::Stalled, format!("silent for {limit}"));
-                }
-                event = stream.next() => event,
-            };
-            match event {
-                Some(Ok(ChatStreamEvent::Chunk(chunk))) => {
+                Ok(Some(Ok(ChatStreamEvent::Chunk(chunk)))) => {
                     if heard.text.len() + chunk.content.len() > self.limit {
                         let summary = format!("the answer is longer than {} bytes", self.limit);
                         return heard.failed(FailureClass::Incomplete, summary);
                     }
-                    heard.text.push_str(&chunk.content);
-                    if let Some(end) = chunk.content.rfind('\n') {
-                        let end = heard.text.len() - chunk.content.len() + end;
-                        heard.text[told..end].lines().for_each(&mut *tell);
-                        told = end + 1;
-                    }
+                    heard.add(&chunk.content, tell);
                 }
-                Some(Ok(ChatStreamEvent::End(end))) => {
-                    heard.text[told..].lines().for_each(&mut *tell);
-                    return self.ended(heard, end);
+                Ok(Some(Ok(ChatStreamEvent::End(end)))) => {
+                    heard.text[heard.told..].lines().for_each(&mut *tell);
+                    return self.ended(heard, &end);
                 }
                 // Thoughts and heartbeats are signs of life.
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return self.refused(heard, &error),
-                None => return heard.failed(FailureClass::Exit, CUT),
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(error))) => return self.refused(heard, &error),
+                Ok(None) => return heard.failed(FailureClass::Exit, CUT),
             }
         }
     }
 
+    /// The next event of the answer, unless that is not to be waited for.
+    async fn next(
+        &self,
+        stream: &mut ChatStream,
+        ends: Instant,
+    ) -> Result<Option<genai::Result<ChatStreamEvent>>, AgentFailure> {
+        let (class, summary) = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => (FailureClass::Cancelled, "cancelled".to_owned()),
+            () = sleep_until(ends) => {
+                let limit = show_duration(self.deadline);
+                (FailureClass::Timeout, format!("not done within {limit}"))
+            }
+            () = sleep(self.idle) => {
+                let limit = show_duration(self.idle);
+                (FailureClass::Stalled, format!("silent for {limit}"))
+            }
+            event = stream.next() => return Ok(event),
+        };
+        Err(failure(class, summary))
+    }
+
     /// What the model itself says of how it ended.
-    fn ended(&self, mut heard: Heard, end: StreamEnd) -> Heard {
+    fn ended(&self, mut heard: Heard, end: &StreamEnd) -> Heard {
         use FailureClass::{Config, Exit, Incomplete};
         heard.usage = end.captured_usage.as_ref().map(usage).unwrap_or_default();
         let name = self.target.name();
-        match end.captured_stop_reason {
+        match &end.captured_stop_reason {
             // Some protocols have no last word, so an answer that broke off ends with no reason.
             None => heard.failed(Exit, CUT),
             Some(StopReason::Completed(_) | StopReason::StopSequence(_)) => {
