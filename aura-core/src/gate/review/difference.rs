@@ -7,46 +7,66 @@ use crate::text::head;
 /// A file of which less is shown is only named.
 const SHORTEST: usize = 256;
 
-/// The text, and one line for each file of which something is missing.
-pub(super) fn show(
-    patches: &[FilePatch],
+/// What there is to show so far. Never more than the limit, however large the work is.
+pub(super) struct Shown {
     limit: usize,
-    redactor: &Redactor,
-) -> (String, Vec<String>) {
-    let (mut text, mut missing) = (String::new(), Vec::new());
-    for (at, file) in patches.iter().enumerate() {
+    /// The text.
+    pub(super) text: String,
+    /// One line for each file of which something is missing.
+    pub(super) missing: Vec<String>,
+}
+
+impl Shown {
+    /// Of at most `limit` bytes.
+    pub(super) const fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            text: String::new(),
+            missing: Vec::new(),
+        }
+    }
+
+    /// Adds one more file, after which `left` come.
+    pub(super) fn add(&mut self, file: &FilePatch, left: usize, redactor: &Redactor) {
         // On one line, so that a name cannot pass for the title of another file.
         let path = redactor.clean(&file.path).replace(['\n', '\r'], " ");
         let title = format!("=== {path} ({})\n", file.what);
         // What small files leave is there for those that come after.
-        let share = (limit.saturating_sub(text.len()) / (patches.len() - at)).max(1);
+        let share = (self.limit.saturating_sub(self.text.len()) / (left + 1)).max(1);
         let patch = match &file.text {
             Ok(patch) => redactor.clean(patch),
             Err(why) => {
-                missing.push(format!("{path}: {} ({why})", file.what));
-                continue;
+                self.missing.push(format!("{path}: {} ({why})", file.what));
+                return;
             }
         };
         if title.len() + patch.len() <= share {
-            text += &title;
-            text += &patch;
+            self.text += &title;
+            self.text += &patch;
         } else if share < title.len() + SHORTEST {
-            missing.push(format!("{path}: {} ({} bytes)", file.what, patch.len()));
+            let size = patch.len();
+            self.missing
+                .push(format!("{path}: {} ({size} bytes)", file.what));
         } else {
             let shown = head(&patch, share - title.len());
-            let left = patch.len() - shown.len();
-            text += &title;
-            text += shown;
-            text += &format!("\n[... {left} bytes left out ...]\n");
-            missing.push(format!("{path}: {left} of {} bytes", patch.len()));
+            let cut = patch.len() - shown.len();
+            self.text += &title;
+            self.text += shown;
+            self.text += &format!("\n[... {cut} bytes left out ...]\n");
+            self.missing
+                .push(format!("{path}: {cut} of {} bytes", patch.len()));
         }
     }
-    // A million names would not fit either.
-    const NAMED: usize = 500;
-    let more = missing.len().saturating_sub(NAMED);
-    missing.truncate(NAMED);
-    if more > 0 {
-        missing.push(format!("and {more} more files"));
+
+    /// The text and the list.
+    pub(super) fn done(mut self) -> (String, Vec<String>) {
+        // A million names would not fit either.
+        const NAMED: usize = 500;
+        let more = self.missing.len().saturating_sub(NAMED);
+        self.missing.truncate(NAMED);
+        if more > 0 {
+            self.missing.push(format!("and {more} more files"));
+        }
+        (self.text, self.missing)
     }
-    (text, missing)
 }

@@ -3,6 +3,7 @@
 mod difference;
 mod verdict;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::difference::Shown;
 use self::verdict::{Said, Word};
 use super::{ConfiguredGate, Gate, GateContext, GateReport, GateRequest};
 use crate::agent::{
@@ -204,12 +206,28 @@ impl Review<'_> {
         let (base, commit) = (Oid::from(self.request.base), Oid::from(self.request.commit));
         let workspace = self.request.workspace.clone();
         let redactor = self.request.redactor.clone();
+        let (cancel, ends) = (self.context.cancel.clone(), self.ends);
         let read = tokio::task::spawn_blocking(move || {
-            let patches = patches(&workspace, base, commit)?;
-            Ok(difference::show(&patches, DIFF_LIMIT, &redactor))
+            let mut shown = Shown::new(DIFF_LIMIT);
+            let mut end = None;
+            patches(&workspace, base, commit, |file, left| {
+                if cancel.is_cancelled() {
+                    end = Some(Silent::Cancelled);
+                } else if Instant::now() > ends {
+                    let why = "the time was over before the difference was read";
+                    end = Some(Silent::Broken(why.to_owned()));
+                }
+                if end.is_some() {
+                    return ControlFlow::Break(());
+                }
+                shown.add(&file, left, &redactor);
+                ControlFlow::Continue(())
+            })
+            .map_err(|error| broken(&error))?;
+            end.map_or_else(|| Ok(shown.done()), Err)
         });
         match read.await {
-            Ok(shown) => shown.map_err(|error: Error| broken(&error)),
+            Ok(shown) => shown,
             Err(error) => Err(Silent::Broken(format!(
                 "the difference could not be read: {error}"
             ))),
