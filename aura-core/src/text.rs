@@ -3,6 +3,10 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+mod escape;
+
+pub(crate) use self::escape::{Escaped, escape};
+
 /// Decodes lossily, and [`strip_controls`].
 pub(crate) fn clean(bytes: &[u8]) -> String {
     strip_controls(&String::from_utf8_lossy(bytes))

@@ -15,7 +15,7 @@ const STANDARD: &str = include_str!("review.hbs");
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct ReviewInput {
     pub(crate) task: PromptTask,
-    /// Bounded, and without control sequences.
+    /// Bounded, with everything in it that cannot be seen written out.
     pub(crate) diff: String,
     /// One line for each file of which something is missing in `diff`.
     pub(crate) left_out: Vec<String>,

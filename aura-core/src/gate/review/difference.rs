@@ -1,8 +1,13 @@
 //! The difference as a reviewer is shown it: bounded, each file with its share.
+//!
+//! Everything in it is written by the one whose work is judged. Titles begin with `===`, and no line of a file does: each has the
+//! sign of a difference in front, nothing in it ends a line but `\n`, and nothing of it is left out without being named.
+
+use std::borrow::Cow;
 
 use crate::git::FilePatch;
 use crate::prompt::Redactor;
-use crate::text::head;
+use crate::text::{escape, head};
 
 /// A file of which less is shown is only named.
 const SHORTEST: usize = 256;
@@ -28,17 +33,29 @@ impl Shown {
 
     /// Adds one more file, after which `left` come.
     pub(super) fn add(&mut self, file: &FilePatch, left: usize, redactor: &Redactor) {
-        // On one line, so that a name cannot pass for the title of another file.
-        let path = redactor.clean(&file.path).replace(['\n', '\r'], " ");
-        let title = format!("=== {path} ({})\n", file.what);
+        let path = one_line(&file.path, redactor);
         // What small files leave is there for those that come after.
         let share = (self.limit.saturating_sub(self.text.len()) / (left + 1)).max(1);
         let patch = match &file.text {
-            Ok(patch) => redactor.clean(patch),
+            Ok(patch) => patch,
             Err(why) => {
                 self.missing.push(format!("{path}: {} ({why})", file.what));
                 return;
             }
+        };
+        let open = redactor.redact_lines(patch);
+        let escaped = escape(&open);
+        let patch = redactor.redact_lines(&escaped.text);
+        if matches!(open, Cow::Owned(_)) || matches!(patch, Cow::Owned(_)) {
+            self.missing
+                .push(format!("{path}: what looks like a secret is masked in it"));
+        }
+        let title = match escaped.count {
+            0 => format!("=== {path} ({})\n", file.what),
+            count => format!(
+                "=== {path} ({}; {count} characters that cannot be seen are written as escapes)\n",
+                file.what
+            ),
         };
         if title.len() + patch.len() <= share {
             self.text += &title;
@@ -69,4 +86,10 @@ impl Shown {
         }
         (self.text, self.missing)
     }
+}
+
+/// A name that cannot pass for the title of another file.
+fn one_line(path: &str, redactor: &Redactor) -> String {
+    let path = escape(path).text.replace('\n', "\\n").replace('\t', "\\t");
+    redactor.redact(&path).into_owned()
 }

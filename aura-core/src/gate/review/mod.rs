@@ -189,7 +189,7 @@ impl Review<'_> {
                 .render(&input)
                 .map_err(|error| broken(&error))?;
             // Whoever wrote the plan may have put a secret into it.
-            let prompt = self.request.redactor.redact(&prompt).into_owned();
+            let prompt = self.request.redactor.redact_lines(&prompt).into_owned();
             let answer = self.ask(&prompt).await?;
             match verdict::read(&answer, &nonce, &self.request.redactor) {
                 Ok(said) => return Ok(said),
