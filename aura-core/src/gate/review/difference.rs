@@ -12,6 +12,9 @@ use crate::text::{escape, head};
 /// A file of which less is shown is only named.
 const SHORTEST: usize = 256;
 
+/// Bytes of the list of what is missing.
+const NAMES: usize = 64 * 1024;
+
 /// What there is to show so far. Never more than the limit, however large the work is.
 pub(super) struct Shown {
     limit: usize,
@@ -19,6 +22,8 @@ pub(super) struct Shown {
     pub(super) text: String,
     /// One line for each file of which something is missing.
     pub(super) missing: Vec<String>,
+    /// Bytes in that list.
+    named: usize,
 }
 
 impl Shown {
@@ -28,6 +33,7 @@ impl Shown {
             limit,
             text: String::new(),
             missing: Vec::new(),
+            named: 0,
         }
     }
 
@@ -39,7 +45,7 @@ impl Shown {
         let patch = match &file.text {
             Ok(patch) => patch,
             Err(why) => {
-                self.missing.push(format!("{path}: {} ({why})", file.what));
+                self.name(format!("{path}: {} ({why})", file.what));
                 return;
             }
         };
@@ -47,8 +53,7 @@ impl Shown {
         let escaped = escape(&open);
         let patch = redactor.redact_lines(&escaped.text);
         if matches!(open, Cow::Owned(_)) || matches!(patch, Cow::Owned(_)) {
-            self.missing
-                .push(format!("{path}: what looks like a secret is masked in it"));
+            self.name(format!("{path}: what looks like a secret is masked in it"));
         }
         let title = match escaped.count {
             0 => format!("=== {path} ({})\n", file.what),
@@ -62,29 +67,25 @@ impl Shown {
             self.text += &patch;
         } else if share < title.len() + SHORTEST {
             let size = patch.len();
-            self.missing
-                .push(format!("{path}: {} ({size} bytes)", file.what));
+            self.name(format!("{path}: {} ({size} bytes)", file.what));
         } else {
             let shown = head(&patch, share - title.len());
             let cut = patch.len() - shown.len();
             self.text += &title;
             self.text += shown;
             self.text += &format!("\n[... {cut} bytes left out ...]\n");
-            self.missing
-                .push(format!("{path}: {cut} of {} bytes", patch.len()));
+            self.name(format!("{path}: {cut} of {} bytes", patch.len()));
         }
     }
 
-    /// The text and the list.
-    pub(super) fn done(mut self) -> (String, Vec<String>) {
-        // A million names would not fit either.
-        const NAMED: usize = 500;
-        let more = self.missing.len().saturating_sub(NAMED);
-        self.missing.truncate(NAMED);
-        if more > 0 {
-            self.missing.push(format!("and {more} more files"));
-        }
-        (self.text, self.missing)
+    fn name(&mut self, line: String) {
+        self.named += line.len();
+        self.missing.push(line);
+    }
+
+    /// Whether more is missing than can be named: then nobody may be asked, since no approval could be for all of the work.
+    pub(super) const fn is_too_much(&self) -> bool {
+        self.named > NAMES
     }
 }
 

@@ -46,6 +46,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// The agent is asked and not set to work; what it changes nevertheless makes its approval no verdict. Its answer counts only with
 /// the number that this very review was given, so a verdict that stands in the work, in a file or in the output of a tool has no
 /// effect. An agent that crashes, meets a limit or gives no verdict leaves the gate `Broken`: it approves nothing and blames nobody.
+///
+/// It is shown what fits of the difference, and the name of every file of which it is not shown all. Where not even the names fit, it
+/// is not asked, and a person is.
 pub struct ReviewGate {
     agent: Arc<dyn AgentBackend>,
     prompt: ReviewPrompt,
@@ -74,7 +77,7 @@ impl ReviewGate {
     /// With a Handlebars template of the user's own. It knows `task`, `diff`, `left_out`, `problem`, `answer` and the helper `fence`.
     ///
     /// # Errors
-    /// `Template` when it does not parse, names what is not there, or does not show `diff` and `answer`.
+    /// `Template` when it does not parse, names what is not there, or does not show `diff`, `left_out` and `answer`.
     pub fn template(mut self, text: &str) -> Result<Self> {
         self.prompt = ReviewPrompt::new(text)?;
         Ok(self)
@@ -98,6 +101,8 @@ enum Silent {
     Cancelled,
     /// For people.
     Broken(String),
+    /// No reviewer can see all of it; what a person is asked.
+    TooMuch(String),
 }
 
 impl From<Silent> for GateVerdict {
@@ -105,6 +110,7 @@ impl From<Silent> for GateVerdict {
         match silent {
             Silent::Cancelled => Self::Cancelled,
             Silent::Broken(why) => Self::Broken { why },
+            Silent::TooMuch(why) => Self::NeedsHuman { why },
         }
     }
 }
@@ -210,6 +216,7 @@ impl Review<'_> {
         let read = tokio::task::spawn_blocking(move || {
             let mut shown = Shown::new(DIFF_LIMIT);
             let mut end = None;
+            let mut number = 0;
             patches(&workspace, base, commit, |file, left| {
                 if cancel.is_cancelled() {
                     end = Some(Silent::Cancelled);
@@ -221,10 +228,15 @@ impl Review<'_> {
                     return ControlFlow::Break(());
                 }
                 shown.add(&file, left, &redactor);
+                number += 1;
+                if shown.is_too_much() {
+                    end = Some(Silent::TooMuch(too_much(number + left)));
+                    return ControlFlow::Break(());
+                }
                 ControlFlow::Continue(())
             })
             .map_err(|error| broken(&error))?;
-            end.map_or_else(|| Ok(shown.done()), Err)
+            end.map_or_else(|| Ok((shown.text, shown.missing)), Err)
         });
         match read.await {
             Ok(shown) => shown,
@@ -378,6 +390,13 @@ const fn passes(failure: &AgentFailure) -> bool {
         FailureClass::RateLimited => failure.until.is_none(),
         _ => false,
     }
+}
+
+fn too_much(files: usize) -> String {
+    format!(
+        "{files} files were changed, more than a reviewer can be shown or told the names of; look at the work yourself, or cut the task \
+         into smaller ones"
+    )
 }
 
 fn broken(error: &Error) -> Silent {

@@ -374,6 +374,39 @@ async fn all_of_the_work_is_seen_where_it_is() {
 }
 
 #[tokio::test]
+async fn every_file_is_named_or_a_person_is_asked() {
+    // How many files of that size, and how many of them the reviewer is told of; none when it is not asked.
+    for (files, size, told) in [(600, 1_000, 600), (900, 1, 900), (3_000, 1_000, 0)] {
+        let content = vec![b'x'; size];
+        let names: Vec<_> = (0..files)
+            .map(|number| format!("src-{number:04}.py"))
+            .collect();
+        let all: Vec<_> = names
+            .iter()
+            .map(|name| (name.as_str(), content.as_slice()))
+            .collect();
+        let stage = Stage::new(&all);
+        let (report, asked) = play(&stage, |_, request, _| {
+            let nonce = nonce(&request.prompt);
+            says(format!(r#"{{"review": "{nonce}", "verdict": "Approved"}}"#))
+        })
+        .await;
+        let prompt = asked.first().map_or("", |asked| asked.prompt.as_str());
+        let named = names.iter().filter(|name| prompt.contains(name.as_str()));
+        assert_eq!(named.count(), told, "{files} of {size}");
+        if told > 0 {
+            assert_eq!(report.verdict, GateVerdict::Passed);
+            continue;
+        }
+        let why = "3000 files were changed, more than a reviewer can be shown or told the names of; look at the work yourself, or cut \
+                   the task into smaller ones";
+        let why = why.to_owned();
+        assert_eq!(report, GateReport::new(GateVerdict::NeedsHuman { why }));
+        assert_eq!(asked.len(), 0);
+    }
+}
+
+#[tokio::test]
 async fn what_a_task_started_from_is_not_reviewed() {
     let stage = Stage::new(&[("new.txt", b"hello\n")]);
     let agent = Arc::new(Scripted {
