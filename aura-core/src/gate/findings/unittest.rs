@@ -66,13 +66,14 @@ fn failures(output: &str, root: &Root) -> Vec<Finding> {
         else {
             continue;
         };
-        // A description of the test may stand between its name and the rule.
+        // A description of the test may stand between its name and the rule. Where the rule is missing, the next failure is the end.
         let body: Vec<&str> = lines[index + 2..]
             .iter()
             .copied()
+            .take_while(|line| *line != DOUBLE_RULE)
             .skip_while(|line| *line != RULE)
             .skip(1)
-            .take_while(|line| *line != RULE && *line != DOUBLE_RULE)
+            .take_while(|line| *line != RULE)
             .collect();
         let (place, message) = traceback::explain(&body, root);
         let message = message.unwrap_or_else(|| "failed".to_owned());
