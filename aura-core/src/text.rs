@@ -5,7 +5,7 @@ use std::str::Chars;
 
 mod escape;
 
-pub(crate) use self::escape::{Escaped, escape};
+pub(crate) use self::escape::escape;
 
 /// Decodes lossily, and [`strip_controls`].
 pub(crate) fn clean(bytes: &[u8]) -> String {

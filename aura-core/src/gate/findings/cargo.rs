@@ -43,8 +43,10 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
             parsed.add(nextest_counts(counts));
         }
     }
+    let failures = failures(output, root);
+    parsed.failed_tests = !failures.is_empty();
     parsed.findings = diagnostics(output, root);
-    parsed.findings.extend(failures(output, root));
+    parsed.findings.extend(failures);
     parsed
 }
 

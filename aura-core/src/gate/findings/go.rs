@@ -68,6 +68,7 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
     let mut open = false;
     for line in output.lines() {
         verbose |= line.starts_with("=== RUN ");
+        parsed.failed_tests |= !failures.is_empty();
         if let Some(found) = TEST.captures(line) {
             let name = found.get(2).map_or("", |name| name.as_str());
             open = line.starts_with("--- FAIL");
@@ -114,6 +115,7 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
             detail(failure, line);
         }
     }
+    parsed.failed_tests |= !failures.is_empty();
     let room = MAX_FINDINGS.saturating_sub(parsed.findings.len());
     let left = failures.iter().take(room);
     parsed

@@ -37,6 +37,7 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
     }
     parsed.findings = tap_failures(output, root);
     parsed.findings.extend(spec_failures(output, root));
+    parsed.failed_tests = !parsed.findings.is_empty();
     parsed
 }
 

@@ -40,6 +40,7 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
             .map(|section| section.finding(root))
             .collect();
     }
+    parsed.failed_tests = !parsed.findings.is_empty();
     parsed
 }
 

@@ -29,6 +29,7 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
         parsed.add(counts(ran, result));
     }
     parsed.findings = failures(output, root);
+    parsed.failed_tests = !parsed.findings.is_empty();
     parsed
 }
 

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
-use super::{MASK, Redactor, mask};
+use super::{Redactor, mask};
 
 /// What of a private key is one: its marks, and base64.
 static OF_A_KEY: LazyLock<Regex> = LazyLock::new(|| {
