@@ -22,7 +22,7 @@ use crate::agent::{
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::git::{Oid, patches};
-use crate::model::{FailureClass, Finding, GateSchedule, GateVerdict, StoryTask, Usage};
+use crate::model::{FailureClass, GateSchedule, GateVerdict, StoryTask, Usage};
 use crate::prompt::{PromptTask, ReviewInput, ReviewPrompt};
 use crate::text;
 
@@ -364,15 +364,11 @@ impl Review<'_> {
         let verdict = match said.word {
             Word::Approved | Word::ApprovedWithComments => GateVerdict::Passed,
             Word::ChangesRequested | Word::Rejected => {
-                let word = Finding {
-                    file: None,
-                    line: None,
-                    column: None,
-                    message: format!("the reviewer says: {}", said.word.text()),
-                };
-                GateVerdict::Failed {
-                    findings: std::iter::once(word).chain(said.findings).collect(),
+                let mut findings = said.findings;
+                if let Some(first) = findings.first_mut() {
+                    first.message = format!("{}: {}", said.word.text(), first.message);
                 }
+                GateVerdict::Failed { findings }
             }
         };
         GateReport {

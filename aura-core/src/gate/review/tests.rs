@@ -142,14 +142,10 @@ async fn only_one_whole_verdict_with_this_reviews_number_counts() {
     let table = [
         (good.clone(), "passed", 1),
         (object("Approved with Comments", FINDING), "passed", 1),
-        (
-            bad.clone(),
-            "failed: the reviewer says: Changes Requested|greet politely",
-            1,
-        ),
+        (bad.clone(), "failed: Changes Requested: greet politely", 1),
         (
             object("Rejected", FINDING),
-            "failed: the reviewer says: Rejected|greet politely",
+            "failed: Rejected: greet politely",
             1,
         ),
         (format!("```json\n{bad}\n```"), "failed", 1),
