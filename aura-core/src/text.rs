@@ -3,6 +3,10 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+mod escape;
+
+pub(crate) use self::escape::escape;
+
 /// Decodes lossily, and [`strip_controls`].
 pub(crate) fn clean(bytes: &[u8]) -> String {
     strip_controls(&String::from_utf8_lossy(bytes))
@@ -18,7 +22,11 @@ pub fn strip_controls(text: &str) -> String {
         match character {
             '\u{1b}' => skip_escape(&mut rest),
             '\u{9b}' => skip_control_sequence(&mut rest),
-            '\u{90}' | '\u{98}' | '\u{9d}' | '\u{9e}' | '\u{9f}' => skip_string(&mut rest),
+            '\u{90}' | '\u{98}' | '\u{9d}' | '\u{9e}' | '\u{9f}' => {
+                if skip_string(&mut rest) {
+                    skip_escape(&mut rest);
+                }
+            }
             '\r' if rest.peek() != Some(&'\n') => clean.push('\n'),
             '\n' | '\t' => clean.push(character),
             _ if character.is_control() || is_invisible(character) => {}
@@ -100,12 +108,17 @@ pub(crate) fn last_line(text: &str) -> Option<&str> {
 type Rest<'a> = Peekable<Chars<'a>>;
 
 fn skip_escape(rest: &mut Rest<'_>) {
+    // A string may be ended by the next one, as often as somebody likes.
+    while let Some(']' | 'P' | 'X' | '^' | '_') = rest.peek() {
+        if !skip_string(rest) {
+            return;
+        }
+    }
     match rest.peek() {
         Some('[') => {
             rest.next();
             skip_control_sequence(rest);
         }
-        Some(']' | 'P' | 'X' | '^' | '_') => skip_string(rest),
         Some(' '..='~') => {
             while rest.next_if(|next| matches!(next, ' '..='/')).is_some() {}
             rest.next_if(|next| matches!(next, '0'..='~'));
@@ -120,16 +133,14 @@ fn skip_control_sequence(rest: &mut Rest<'_>) {
     rest.next_if(|next| matches!(next, '@'..='~'));
 }
 
-/// Titles, clipboard contents and the like, up to their terminator.
-fn skip_string(rest: &mut Rest<'_>) {
+/// Titles, clipboard contents and the like, up to their terminator. `true` where an escape that begins another sequence ended it.
+fn skip_string(rest: &mut Rest<'_>) -> bool {
     while let Some(next) = rest.next_if(|next| !matches!(next, '\n' | '\u{1b}')) {
         if matches!(next, '\u{7}' | '\u{9c}') {
-            return;
+            return false;
         }
     }
-    if rest.next_if_eq(&'\u{1b}').is_some() && rest.next_if_eq(&'\\').is_none() {
-        skip_escape(rest);
-    }
+    rest.next_if_eq(&'\u{1b}').is_some() && rest.next_if_eq(&'\\').is_none()
 }
 
 const fn is_invisible(character: char) -> bool {
@@ -206,6 +217,14 @@ mod tests {
         ];
         for (given, expected) in cases {
             assert_eq!(strip_controls(given), expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn sequences_without_an_end_may_be_as_many_as_they_like() {
+        for sequence in ["\u{1b}]", "\u{1b}P", "\u{1b}]\u{1b}[", "\u{1b}"] {
+            let text = format!("a{}\nb", sequence.repeat(500_000));
+            assert_eq!(strip_controls(&text), "a\nb", "{sequence:?}");
         }
     }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use aura_core::{
-    AttemptOutcome, Event, EventKind, Evidence, FailureClass, GateVerdict, LeftOut, Report, Story,
+    AttemptOutcome, Event, EventKind, Evidence, FailureClass, Finding, GateVerdict, LeftOut,
+    Report, Story,
 };
 
 use super::Project;
@@ -11,6 +12,9 @@ use super::project::text;
 use crate::render::style::{Style, Tone, harmless};
 use crate::render::{duration, word};
 use crate::words;
+
+/// Longest reason in a line, in characters.
+const LONGEST: usize = 160;
 
 /// The tale, and where to look.
 pub(crate) fn tell(
@@ -86,8 +90,8 @@ fn retries(events: &[Event]) -> Vec<String> {
 fn why(evidence: &Evidence) -> String {
     let gate = evidence.gate.as_ref();
     let gate = gate.map(|gate| format!("gate `{gate}` is red, "));
-    let finding = evidence.findings.first();
-    let said = finding.map_or(&evidence.summary, |finding| &finding.message);
+    let found = Finding::summary(&evidence.findings, LONGEST);
+    let said = found.as_ref().unwrap_or(&evidence.summary);
     let said = said.lines().next().unwrap_or_default();
     harmless(&format!("{}{said}", gate.unwrap_or_default()))
 }

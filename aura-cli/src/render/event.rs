@@ -1,8 +1,8 @@
 //! One event as one line.
 
 use aura_core::{
-    AttemptOutcome, Event, EventKind, Evidence, FailureClass, GatePoint, GateVerdict, LeftOut,
-    Problem, SealOutcome, StartKind, StoryContext, Verb,
+    AttemptOutcome, Event, EventKind, Evidence, FailureClass, Finding, GatePoint, GateVerdict,
+    LeftOut, Problem, SealOutcome, StartKind, StoryContext, Verb,
 };
 
 use super::style::{Style, Tone, harmless};
@@ -285,9 +285,9 @@ fn verdict_words(verdict: &GateVerdict) -> (Tone, String) {
     match verdict {
         GateVerdict::Passed => (Tone::Good, "passed".to_owned()),
         GateVerdict::Failed { findings } => {
-            let first = findings.first();
-            let first = first.map(|finding| format!(", {}", first_line(&finding.message, REASON)));
-            (Tone::Bad, format!("red{}", first.unwrap_or_default()))
+            let found = Finding::summary(findings, REASON);
+            let found = found.map(|found| format!(", {}", harmless(&found)));
+            (Tone::Bad, format!("red{}", found.unwrap_or_default()))
         }
         GateVerdict::Broken { why } => (
             Tone::Bad,
@@ -434,6 +434,20 @@ mod tests {
                 None,
                 gate(&json!({"verdict": "failed", "findings": [{"message": "test_x: 1 != 2"}]})),
                 Some("gate test on the candidate: red, test_x: 1 != 2 in 1.2 s"),
+            ),
+            (
+                None,
+                gate(&json!({"verdict": "failed", "findings": [
+                    {"file": "c1.txt", "line": 1, "column": 5, "message": "rule\nlength"},
+                    {"file": "c2.txt", "line": 4, "message": "rule"}]})),
+                Some("gate test on the candidate: red, c1.txt:1: rule (and 1 more) in 1.2 s"),
+            ),
+            (
+                None,
+                gate(
+                    &json!({"verdict": "failed", "findings": [{"file": "a\u{1b}[2J\u{202e}b", "message": "x\u{7}y"}]}),
+                ),
+                Some("gate test on the candidate: red, a\u{fffd}[2J\u{fffd}b: x\u{fffd}y in 1.2 s"),
             ),
             (
                 None,

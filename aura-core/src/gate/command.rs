@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::findings::{self, Parsed};
-use super::misuse;
 use super::{Gate, GateContext, GateReport, GateRequest};
+use super::{disk, misuse};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Finding, GateVerdict};
 use crate::process::{self, DEFAULT_LOG_LIMIT, Exit, Finished, Stopped};
@@ -149,7 +149,7 @@ fn judge(
             format!("crashed with {}", signal_name(*number)),
             parsed.findings,
         ),
-        Exit::Code(code) => match misuse::find(*code, argv, output, &parsed) {
+        Exit::Code(code) => match misuse::find(*code, argv, output, &parsed, || is_full(request)) {
             Some(why) => broken(why),
             None if *code == 0 => GateVerdict::Passed,
             None if parsed.findings.is_empty() => {
@@ -164,6 +164,15 @@ fn judge(
             },
         },
     }
+}
+
+/// Whether there is no room left in the workspace or for temporary files.
+fn is_full(request: &GateRequest) -> bool {
+    let given = request.environment.iter();
+    let given = given.filter(|(name, _)| name == "TMPDIR");
+    let mut places = vec![request.workspace.clone(), std::env::temp_dir()];
+    places.extend(given.map(|(_, folder)| folder.into()));
+    places.iter().any(|place| disk::is_full(place))
 }
 
 /// Red for a reason that is no finding of the program itself, with what it found before.

@@ -47,6 +47,8 @@ pub(super) struct Parsed {
     pub(super) findings: Vec<Finding>,
     /// A test runner said that it found no test to run, and no other ran one.
     pub(super) ran_nothing: bool,
+    /// A test runner named a test that failed, or counted one.
+    pub(super) failed_tests: bool,
 }
 
 impl Parsed {
@@ -69,7 +71,9 @@ pub(super) fn parse(output: &str, root: &Path, complete: bool) -> Parsed {
         }
         all.findings.extend(one.findings);
         all.ran_nothing |= one.ran_nothing;
+        all.failed_tests |= one.failed_tests;
     }
+    all.failed_tests |= all.counts.is_some_and(|counts| counts.failed > 0);
     if all.findings.is_empty() {
         all.findings = traceback::parse(output, &root);
     }

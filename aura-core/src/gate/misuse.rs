@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::disk;
 use super::findings::Parsed;
 
 /// Signals that a program does not bring upon itself. The others are crashes of the code under test.
@@ -19,8 +20,15 @@ pub(super) fn killed(signal: &str) -> String {
     )
 }
 
-/// Why an exit status and an output mean that the gate did not judge; `None` when it did.
-pub(super) fn find(code: i32, argv: &[String], output: &str, parsed: &Parsed) -> Option<String> {
+/// Why an exit status and an output mean that the gate did not judge; `None` when it did. `is_full` says whether a disk is full that the
+/// gate wrote to: the code under test may print anything, and may not excuse itself.
+pub(super) fn find(
+    code: i32,
+    argv: &[String],
+    output: &str,
+    parsed: &Parsed,
+    is_full: impl Fn() -> bool,
+) -> Option<String> {
     if let Some(why) = no_tests(code, argv, parsed) {
         return Some(why);
     }
@@ -35,8 +43,18 @@ pub(super) fn find(code: i32, argv: &[String], output: &str, parsed: &Parsed) ->
         3 | 4 if is_pytest(argv) && parsed.findings.is_empty() => Some(format!(
             "pytest ended with exit code {code}: an internal error, or arguments that it does not take; correct the command"
         )),
-        _ => output.lines().find_map(|line| excuse(line, argv)),
+        // A gate whose tests ran and failed has judged, whatever else they print.
+        _ if parsed.failed_tests => None,
+        _ => output
+            .lines()
+            .find_map(|line| excuse(line, argv))
+            .or_else(|| full_disk(output, is_full)),
     }
+}
+
+fn full_disk(output: &str, is_full: impl Fn() -> bool) -> Option<String> {
+    let line = output.lines().find(|line| disk::is_said(line))?;
+    is_full().then(|| format!("the disk is full: {}", line.trim()))
 }
 
 /// A gate that ran no test says nothing, whatever its exit status.
@@ -82,13 +100,10 @@ fn excuse(line: &str, argv: &[String]) -> Option<String> {
             "{line} Add the target or correct the gate's command"
         ));
     }
-    if line.contains("No space left on device") {
-        return Some(format!("the disk is full: {line}"));
-    }
-    if line.contains("(signal: 9, SIGKILL") {
-        return Some(killed("SIGKILL"));
-    }
-    None
+    // As cargo says it of a compiler or of a whole test program.
+    let line = line.trim();
+    (line.starts_with("process ") && line.ends_with("(signal: 9, SIGKILL: kill)"))
+        .then(|| killed("SIGKILL"))
 }
 
 /// Started directly, by `python -m`, or through a runner, as in `uv run pytest`.
@@ -103,4 +118,61 @@ fn is_pytest(argv: &[String]) -> bool {
 fn runs_module(argv: &[String], module: &str) -> bool {
     argv.windows(2)
         .any(|pair| pair[0] == "-m" && pair[1] == module)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::findings::parse;
+    use super::*;
+
+    #[test]
+    fn tests_do_not_excuse_themselves() {
+        const FULL: &str = "cp: x: No space left on device";
+        const KILLED: &str =
+            "  process didn't exit successfully: `/t/x` (signal: 9, SIGKILL: kill)";
+        let red = [
+            "---- a stdout ----",
+            "1 failed in 0.1s",
+            "not ok 1 - a",
+            "--- FAIL: TestA (0.00s)",
+            "test result: FAILED. 1 passed; 1 failed; 0 ignored",
+        ];
+        // The output, whether the disk is full, and the excuse.
+        let mut table = vec![
+            (FULL.to_owned(), true, Some(format!("the disk is full: {FULL}"))),
+            (FULL.to_owned(), false, None),
+            (format!("said \"{FULL}\" it"), true, None),
+            (
+                format!("error: linking with `cc` failed: exit status: 1\n{FULL}"),
+                true,
+                Some(format!("the disk is full: {FULL}")),
+            ),
+            (
+                "error: failed to write x.rlib: No space left on device (os error 28)".to_owned(),
+                true,
+                Some(
+                    "the disk is full: error: failed to write x.rlib: No space left on device (os error 28)"
+                        .to_owned(),
+                ),
+            ),
+            (KILLED.to_owned(), false, Some(killed("SIGKILL"))),
+            (
+                format!("error: could not compile `x` (lib)\n\nCaused by:\n{KILLED}"),
+                false,
+                Some(killed("SIGKILL")),
+            ),
+            ("it said (signal: 9, SIGKILL: kill) and went on".to_owned(), false, None),
+            ("log: x (signal: 9, SIGKILL: kill)".to_owned(), false, None),
+        ];
+        for red in red {
+            table.push((format!("{red}\n{FULL}\n{KILLED}"), true, None));
+        }
+        for (output, full, expected) in table {
+            let parsed = parse(&output, Path::new("/repo"), true);
+            let found = find(101, &[], &output, &parsed, || full);
+            assert_eq!(found, expected, "{output}");
+        }
+    }
 }

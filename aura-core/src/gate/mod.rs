@@ -2,6 +2,7 @@
 
 mod command;
 mod detect;
+mod disk;
 mod findings;
 mod host;
 mod misuse;

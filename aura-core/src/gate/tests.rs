@@ -106,9 +106,10 @@ async fn every_end_of_a_program_has_its_verdict() {
             "bad",
         ),
         (
+            // The disk is not.
             "echo 'cp: x: No space left on device'; exit 1",
-            "broken",
-            "disk is full",
+            "failed",
+            "No space left on device",
         ),
         (
             "echo '  process failed (signal: 9, SIGKILL: kill)'; exit 101",

@@ -1,5 +1,6 @@
 //! The difference of two commits as text, for a judge who reads it.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use git2::{DiffOptions, ObjectType, Oid, Patch, Repository};
@@ -27,29 +28,42 @@ pub(crate) struct FilePatch {
     pub(crate) text: std::result::Result<String, String>,
 }
 
-/// What changed between two commits, by path. Renamed files are gone under one name and new under the other. The work tree says
-/// only where the objects are: nothing in it, attributes of files included, can make this difference another one.
-pub(crate) fn patches(work_tree: &Path, base: Oid, commit: Oid) -> Result<Vec<FilePatch>> {
+/// Shows `visit` what changed between two commits, file by file and sorted by path, until it breaks; the number says how many files
+/// come after this one. Renamed files are gone under one name and new under the other. The work tree says only where the objects
+/// are: nothing in it, attributes of files included, can make this difference another one. Blocks; only one file is in memory at a
+/// time.
+///
+/// # Errors
+/// `Git` when `work_tree` lies in no repository, or an object is missing or damaged.
+pub(crate) fn patches(
+    work_tree: &Path,
+    base: Oid,
+    commit: Oid,
+    mut visit: impl FnMut(FilePatch, usize) -> ControlFlow<()>,
+) -> Result<()> {
     let repo = objects_of(work_tree)?;
     let changes = changes(&repo, &tree_of(&repo, base)?, &tree_of(&repo, commit)?)?;
-    changes
-        .into_iter()
-        .map(|change| {
-            let path = shown(&change.path);
-            let mode = |side: Option<(Oid, git2::FileMode)>| side.map(|(_, mode)| i32::from(mode));
-            let what = match (mode(change.old), mode(change.new)) {
-                (None, Some(new)) => format!("added, mode {new:o}"),
-                (Some(_), None) => "deleted".to_owned(),
-                (Some(old), Some(new)) if old != new => {
-                    format!("changed, mode {old:o} becomes {new:o}")
-                }
-                _ => "changed".to_owned(),
-            };
-            let id = |side: Option<(Oid, git2::FileMode)>| side.map(|(id, _)| id);
-            let text = compare(&repo, id(change.old), id(change.new))?;
-            Ok(FilePatch { path, what, text })
-        })
-        .collect()
+    for (change, left) in changes.iter().zip((0..changes.len()).rev()) {
+        let mode = |side: Option<(Oid, git2::FileMode)>| side.map(|(_, mode)| i32::from(mode));
+        let what = match (mode(change.old), mode(change.new)) {
+            (None, Some(new)) => format!("added, mode {new:o}"),
+            (Some(_), None) => "deleted".to_owned(),
+            (Some(old), Some(new)) if old != new => {
+                format!("changed, mode {old:o} becomes {new:o}")
+            }
+            _ => "changed".to_owned(),
+        };
+        let id = |side: Option<(Oid, git2::FileMode)>| side.map(|(id, _)| id);
+        let patch = FilePatch {
+            path: shown(&change.path),
+            what,
+            text: compare(&repo, id(change.old), id(change.new))?,
+        };
+        if visit(patch, left).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Compares contents alone, since attributes are part of what is judged and could call a text binary.

@@ -92,6 +92,37 @@ pub struct Finding {
     pub message: String,
 }
 
+impl Finding {
+    /// The first of them on one line, with its place and with how many more there are, as in `a.rs:3: message (and 2 more)`. Of place
+    /// and message at most `most` characters, without control characters.
+    pub fn summary(findings: &[Self], most: usize) -> Option<String> {
+        let first = findings.first()?;
+        let place = match (&first.file, first.line) {
+            (Some(file), Some(line)) => format!("{file}:{line}: "),
+            (Some(file), None) => format!("{file}: "),
+            (None, _) => String::new(),
+        };
+        let mut lines = first.message.lines().map(str::trim);
+        let message = lines.find(|line| !line.is_empty()).unwrap_or_default();
+        let text = format!("{place}{message}");
+        let mut all = text.chars().map(|character| match character {
+            '\n' | '\t' => ' ',
+            _ if character.is_control() => '\u{fffd}',
+            _ => character,
+        });
+        let mut text: String = all.by_ref().take(most).collect();
+        if all.next().is_some() {
+            text.pop();
+            text.push('…');
+        }
+        let more = match findings.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        Some(text + &more)
+    }
+}
+
 /// How many tests ran, where the gate's output says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TestCounts {
@@ -144,5 +175,50 @@ impl GateVerdict {
     /// `Passed` or `Flaky`.
     pub const fn is_green(&self) -> bool {
         matches!(self, Self::Passed | Self::Flaky { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_summed_up_on_one_line() {
+        let finding = |file: &str, line: u32, message: &str| Finding {
+            file: Some(file.to_owned()).filter(|file| !file.is_empty()),
+            line: Some(line).filter(|line| *line > 0),
+            column: Some(7),
+            message: message.to_owned(),
+        };
+        let one = finding("c1.txt", 1, "a secret");
+        for (findings, expected) in [
+            (vec![], None),
+            (vec![one.clone()], Some("c1.txt:1: a secret")),
+            (vec![one; 3], Some("c1.txt:1: a secret (and 2 more)")),
+            (
+                vec![finding("", 3, "\n  test_x: 1 != 2\nleft: 1")],
+                Some("test_x: 1 != 2"),
+            ),
+            (vec![finding("a", 0, "")], Some("a: ")),
+            (
+                vec![finding("a\nb", 2, "\u{1b}[2Jx\u{9b}\ty"); 2],
+                Some("a b:2: \u{fffd}[2Jx\u{fffd} y (and 1 more)"),
+            ),
+            (
+                vec![finding("", 0, "twenty-three characters"); 2],
+                Some("twenty-three charac… (and 1 more)"),
+            ),
+            (
+                vec![finding("", 0, "just as many as fit.")],
+                Some("just as many as fit."),
+            ),
+        ] {
+            let most = if expected.is_some_and(|text| text.contains("c1")) {
+                40
+            } else {
+                20
+            };
+            assert_eq!(Finding::summary(&findings, most).as_deref(), expected);
+        }
     }
 }

@@ -14,6 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Evidence, Finding, GateVerdict};
 use crate::text::strip_controls;
 
+mod lines;
+
 /// What stands for a secret.
 pub(super) const MASK: &str = "[redacted]";
 

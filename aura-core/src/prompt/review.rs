@@ -15,9 +15,10 @@ const STANDARD: &str = include_str!("review.hbs");
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct ReviewInput {
     pub(crate) task: PromptTask,
-    /// Bounded, and without control sequences.
+    /// Bounded, with everything in it that cannot be seen written out.
     pub(crate) diff: String,
-    /// One line for each file of which something is missing in `diff`.
+    /// One line for each file of which something is missing in `diff`. A template has to show it: nothing may be approved whose name the
+    /// reviewer was not told.
     pub(crate) left_out: Vec<String>,
     /// What was wrong with the answer before this one; empty at first.
     pub(crate) problem: String,
@@ -37,7 +38,8 @@ impl ReviewPrompt {
         Self::new(STANDARD)
     }
 
-    /// `Template` when it does not parse, names what is not there, or leaves out the answer's form or the difference.
+    /// `Template` when it does not parse, names what is not there, or leaves out the answer's form, the difference, or what is missing
+    /// in it.
     pub(crate) fn new(text: &str) -> Result<Self> {
         let mut registry = Handlebars::new();
         registry.set_strict_mode(true);
@@ -52,11 +54,17 @@ impl ReviewPrompt {
         };
         let sample = ReviewInput {
             diff: "what was changed".to_owned(),
+            left_out: vec!["what is missing".to_owned()],
             answer: "how to answer".to_owned(),
             ..ReviewInput::default()
         };
         let rendered = prompt.render(&sample)?;
-        for (name, value) in [("diff", &sample.diff), ("answer", &sample.answer)] {
+        let values = [
+            ("diff", &sample.diff),
+            ("left_out", &sample.left_out[0]),
+            ("answer", &sample.answer),
+        ];
+        for (name, value) in values {
             if !rendered.contains(value.as_str()) {
                 let message = format!("the template of a review has to show `{name}`");
                 return Err(refused(message, None));
@@ -97,10 +105,14 @@ mod tests {
     #[test]
     fn a_template_that_cannot_lead_to_a_verdict_is_refused() {
         for (text, expected) in [
-            ("{{diff}} {{answer}}", None),
-            ("{{diff}}", Some("has to show `answer`")),
-            ("{{answer}}", Some("has to show `diff`")),
-            ("{{diff}} {{answer}} {{nothing}}", Some("`nothing`")),
+            ("{{diff}} {{left_out}} {{answer}}", None),
+            ("{{diff}} {{fence left_out}}", Some("has to show `answer`")),
+            ("{{answer}} {{left_out}}", Some("has to show `diff`")),
+            ("{{diff}} {{answer}}", Some("has to show `left_out`")),
+            (
+                "{{diff}} {{left_out}} {{answer}} {{nothing}}",
+                Some("`nothing`"),
+            ),
             ("{{diff} {{answer}}", Some("")),
         ] {
             let refused = ReviewPrompt::new(text).err().map(|error| error.to_string());

@@ -6,8 +6,8 @@ use super::history::History;
 use super::schedule::{Job, critical_path, ready_would_save};
 use crate::engine::state::{Phase, State, Task};
 use crate::model::{
-    CheckState, CommitId, CompletionCheck, Event, Evidence, FailureClass, GatePoint, GateSchedule,
-    GateVerdict, RunOutcome, Scheduling, StoryId, TaskId, TaskStatus, Usage,
+    CheckState, CommitId, CompletionCheck, Event, Evidence, FailureClass, Finding, GatePoint,
+    GateSchedule, GateVerdict, RunOutcome, Scheduling, StoryId, TaskId, TaskStatus, Usage,
 };
 
 /// The end of a story's last run, with counts and times over all of its runs. Times are in milliseconds and leave out what lies
@@ -164,6 +164,9 @@ impl Report {
     }
 }
 
+/// Characters of what a red gate found.
+const DETAIL: usize = 300;
+
 /// The checks of the last completion, the final gates' among them.
 fn checks(state: &State, history: &History) -> Vec<CompletionCheck> {
     if history.checks.is_empty() {
@@ -181,8 +184,8 @@ fn checks(state: &State, history: &History) -> Vec<CompletionCheck> {
                 (CheckState::Passed, String::new())
             }
             Some(GateVerdict::Failed { findings }) => {
-                let first = findings.first().map(|finding| finding.message.clone());
-                (CheckState::Failed, first.unwrap_or_default())
+                let found = Finding::summary(findings, DETAIL);
+                (CheckState::Failed, found.unwrap_or_default())
             }
             Some(GateVerdict::Broken { why } | GateVerdict::NeedsHuman { why }) => {
                 (CheckState::Failed, why.clone())

@@ -58,6 +58,16 @@ const TABLE: [object, { task?: string; attempt?: number }, string | undefined][]
     "gate test on the candidate: passed (3 passed, 0 failed) in 1.2 s",
   ],
   [{ ...GATE, verdict: "failed", findings: [{ message: "1 != 2" }] }, {}, "gate test on the candidate: red, 1 != 2 in 1.2 s"],
+  [
+    { ...GATE, verdict: "failed", findings: [{ file: "c1.txt", line: 1, message: "rule\nlength" }, { file: "c2.txt", message: "rule" }] },
+    {},
+    "gate test on the candidate: red, c1.txt:1: rule (and 1 more) in 1.2 s",
+  ],
+  [
+    { ...GATE, verdict: "failed", findings: [{ file: "c\u001b[2J.txt", message: "x\u0007y" }] },
+    {},
+    "gate test on the candidate: red, c\ufffd[2J.txt: x\ufffdy in 1.2 s",
+  ],
   [{ ...GATE, verdict: "needs_human", why: "look" }, {}, "gate test on the candidate: a person has to decide, look in 1.2 s"],
   [{ type: "command.accepted", verb: "skip", id: "a", actor: "me" }, {}, "asked to skip a"],
   [{ type: "command.refused", verb: "pause", actor: "me", why: "nothing is running" }, {}, "refused to pause: nothing is running"],

@@ -5,9 +5,12 @@ use super::run::Panel;
 use super::task::Question;
 use super::{Ix, Phase, State, Stop, gate_events, planted};
 use crate::model::{
-    CommitId, Event, EventKind, Evidence, FailureClass, FlakyPolicy, GateDefinition, GatePoint,
-    GateSchedule, GateVerdict, NewEvent, Usage,
+    CommitId, Event, EventKind, Evidence, FailureClass, Finding, FlakyPolicy, GateDefinition,
+    GatePoint, GateSchedule, GateVerdict, NewEvent, Usage,
 };
+
+/// Characters of the first finding that stand in a summary, which has to fit on a line of a terminal.
+const SUMMARY: usize = 120;
 
 /// How a verdict counts.
 enum Answer {
@@ -452,8 +455,8 @@ impl<'a> Verdict<'a> {
 impl Red {
     pub(super) fn evidence(&self) -> Evidence {
         Evidence {
-            summary: match self.findings.first() {
-                Some(finding) => format!("gate `{}` is red: {}", self.gate, finding.message),
+            summary: match Finding::summary(&self.findings, SUMMARY) {
+                Some(found) => format!("gate `{}` is red: {found}", self.gate),
                 None => format!("gate `{}` is red", self.gate),
             },
             gate: Some(self.gate.clone()),

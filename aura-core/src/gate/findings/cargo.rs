@@ -1,5 +1,6 @@
 //! `cargo build`, `cargo clippy`, `cargo test`, `cargo nextest run`.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -42,8 +43,10 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
             parsed.add(nextest_counts(counts));
         }
     }
+    let failures = failures(output, root);
+    parsed.failed_tests = !failures.is_empty();
     parsed.findings = diagnostics(output, root);
-    parsed.findings.extend(failures(output, root));
+    parsed.findings.extend(failures);
     parsed
 }
 
@@ -92,15 +95,15 @@ fn diagnostics(output: &str, root: &Root) -> Vec<Finding> {
 
 /// Tests that failed, with their panic or the error that they returned.
 fn failures(output: &str, root: &Root) -> Vec<Finding> {
-    let mut failures: Vec<(String, Option<Finding>)> = Vec::new();
+    let mut failures: Vec<(&str, Option<Finding>)> = Vec::new();
+    let mut known = HashMap::new();
     let mut current = None;
     let mut lines = output.lines();
     while let Some(line) = lines.next() {
         if let Some(name) = failed_test(line) {
             // Nextest names each failed test once more at the end.
-            let known = failures.iter().position(|(known, _)| known == name);
-            current = Some(known.unwrap_or_else(|| {
-                failures.push((name.to_owned(), None));
+            current = Some(*known.entry(name).or_insert_with(|| {
+                failures.push((name, None));
                 failures.len() - 1
             }));
             continue;
@@ -120,7 +123,7 @@ fn failures(output: &str, root: &Root) -> Vec<Finding> {
             *details = Some(finding(&format!("{name}: {line}")));
         }
     }
-    let failed = |name: String| finding(&format!("{name}: failed"));
+    let failed = |name: &str| finding(&format!("{name}: failed"));
     failures
         .into_iter()
         .map(|(name, details)| details.unwrap_or_else(|| failed(name)))

@@ -30,6 +30,7 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
         }
     }
     parsed.findings = failures(output, root);
+    parsed.failed_tests = !parsed.findings.is_empty();
     parsed
 }
 

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{MAX_LINES, Parsed, Place, Root, finding, finding_at, regex};
+use super::{MAX_FINDINGS, MAX_LINES, Parsed, Place, Root, finding, finding_at, regex};
 use crate::model::{Finding, TestCounts};
 
 static TEST: LazyLock<Regex> =
@@ -32,7 +32,8 @@ impl Failure<'_> {
         let Some(place) = self.place else {
             return finding(&message);
         };
-        let mut folder = Some(package);
+        // No path of a folder is longer.
+        let mut folder = Some(package).filter(|path| path.len() <= 4096);
         while let Some(path) = folder {
             let file = format!("{path}/{}", place.file);
             if root.has(&file) {
@@ -67,6 +68,7 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
     let mut open = false;
     for line in output.lines() {
         verbose |= line.starts_with("=== RUN ");
+        parsed.failed_tests |= !failures.is_empty();
         if let Some(found) = TEST.captures(line) {
             let name = found.get(2).map_or("", |name| name.as_str());
             open = line.starts_with("--- FAIL");
@@ -96,7 +98,9 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
                 }),
             }
         } else if let Some(package) = PACKAGE.captures(line).and_then(|found| found.get(1)) {
-            let found = failures.drain(..);
+            // Each of them is looked for on the disk.
+            let room = MAX_FINDINGS.saturating_sub(parsed.findings.len());
+            let found = failures.drain(..).take(room);
             parsed
                 .findings
                 .extend(found.map(|failure| failure.finding(root, package.as_str())));
@@ -111,9 +115,12 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
             detail(failure, line);
         }
     }
+    parsed.failed_tests |= !failures.is_empty();
+    let room = MAX_FINDINGS.saturating_sub(parsed.findings.len());
+    let left = failures.iter().take(room);
     parsed
         .findings
-        .extend(failures.iter().map(|failure| failure.finding(root, "")));
+        .extend(left.map(|failure| failure.finding(root, "")));
     if verbose {
         parsed.counts = Some(counts);
     }

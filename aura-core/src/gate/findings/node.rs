@@ -37,6 +37,7 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
     }
     parsed.findings = tap_failures(output, root);
     parsed.findings.extend(spec_failures(output, root));
+    parsed.failed_tests = !parsed.findings.is_empty();
     parsed
 }
 
@@ -64,7 +65,10 @@ fn tap_failures(output: &str, root: &Root) -> Vec<Finding> {
         let mut place = None;
         let mut error = "failed";
         let mut is_group = false;
-        let mut details = lines.clone().take_while(|line| line.trim() != "...");
+        // The details follow at once. Where their end is missing, the next result is their end.
+        let mut details = lines
+            .clone()
+            .take_while(|line| line.trim() != "..." && !is_result(line));
         while let Some(detail) = details.next() {
             let unquote = |text: &'static str| {
                 detail
@@ -88,6 +92,11 @@ fn tap_failures(output: &str, root: &Root) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn is_result(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("ok ") || line.starts_with("not ok ")
 }
 
 /// The list at the end, which names the places.

@@ -1,5 +1,6 @@
 //! `pytest`.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -39,6 +40,7 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
             .map(|section| section.finding(root))
             .collect();
     }
+    parsed.failed_tests = !parsed.findings.is_empty();
     parsed
 }
 
@@ -133,6 +135,7 @@ fn sections<'a>(output: &'a str, root: &Root) -> Vec<Section<'a>> {
 
 fn summary(output: &str, root: &Root, sections: &[Section<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let index = Index::new(sections, root);
     let lines = output.lines().skip_while(|line| !line.contains(SUMMARY));
     for found in lines.filter_map(|line| FAILED.captures(line)) {
         let id = found.get(2).map_or("", |id| id.as_str());
@@ -143,7 +146,7 @@ fn summary(output: &str, root: &Root, sections: &[Section<'_>]) -> Vec<Finding> 
             line: None,
             column: None,
         };
-        findings.push(match section_of(sections, root, file, test) {
+        findings.push(match index.find(file, test) {
             Some(section) if section.place.is_some() => section.finding_named(root, id, message),
             _ => finding_at(root, &place, &format!("{id}: {message}")),
         });
@@ -151,24 +154,51 @@ fn summary(output: &str, root: &Root, sections: &[Section<'_>]) -> Vec<Finding> 
     findings
 }
 
-fn section_of<'s, 'a>(
-    sections: &'s [Section<'a>],
-    root: &Root,
-    file: &str,
-    test: &str,
-) -> Option<&'s Section<'a>> {
-    let dotted = test.replace("::", ".");
-    let is_named = |section: &&Section<'_>| match section.name.strip_prefix("ERROR ") {
-        Some(rest) if test.is_empty() => rest.strip_prefix("collecting ") == Some(file),
-        Some(rest) => rest
-            .split_once(" of ")
-            .is_some_and(|(_, name)| name == dotted),
-        None => section.name == dotted,
-    };
-    let is_here = |section: &&Section<'_>| {
-        let here = section.place.and_then(|place| root.relative(place.file));
-        here.as_deref() == Some(file)
-    };
-    let mut named = sections.iter().filter(is_named);
-    named.clone().find(is_here).or_else(|| named.next())
+/// Sections by what they are about.
+#[derive(Default)]
+struct Index<'s> {
+    tests: HashMap<&'s str, Named<'s>>,
+    /// Files that could not be collected.
+    files: HashMap<&'s str, Named<'s>>,
+}
+
+/// Sections of one name: the first one, and the first one with a place in each file.
+struct Named<'s> {
+    first: &'s Section<'s>,
+    in_file: HashMap<String, &'s Section<'s>>,
+}
+
+impl<'s> Index<'s> {
+    fn new(sections: &'s [Section<'s>], root: &Root) -> Self {
+        let mut index = Self::default();
+        for section in sections {
+            let named = match section.name.strip_prefix("ERROR ") {
+                None => index.tests.entry(section.name),
+                Some(rest) => match (rest.strip_prefix("collecting "), rest.split_once(" of ")) {
+                    (Some(file), _) => index.files.entry(file),
+                    (None, Some((_, test))) => index.tests.entry(test),
+                    (None, None) => continue,
+                },
+            };
+            let named = named.or_insert_with(|| Named {
+                first: section,
+                in_file: HashMap::new(),
+            });
+            let here = section.place.and_then(|place| root.relative(place.file));
+            if let Some(file) = here {
+                named.in_file.entry(file).or_insert(section);
+            }
+        }
+        index
+    }
+
+    /// The section about a test, or about a file when there is no test.
+    fn find(&self, file: &str, test: &str) -> Option<&'s Section<'s>> {
+        let named = if test.is_empty() {
+            self.files.get(file)?
+        } else {
+            self.tests.get(test.replace("::", ".").as_str())?
+        };
+        Some(*named.in_file.get(file).unwrap_or(&named.first))
+    }
 }

@@ -352,6 +352,74 @@ fn a_file_of_a_go_test_is_found_in_the_folder_of_its_package() {
     );
 }
 
+const RULE: &str = "----------------------------------------------------------------------";
+const DOUBLE_RULE: &str = "======================================================================";
+
+#[test]
+fn each_failure_has_its_own_explanation() {
+    let trace =
+        "Traceback (most recent call last):\n  File \"/repo/b.py\", line 4, in t\nKeyError: 1";
+    for (output, expected) in [
+        (
+            "not ok 1 - a\nnot ok 2 - b\n  ---\n  location: 'b.js:1:1'\n  error: 'boom'\n  ...\nnot ok 3 - c\nok 4 - d\n  \
+             error: 'other'"
+                .to_owned(),
+            vec!["- a: failed", "b.js:1:1 b: boom", "- c: failed"],
+        ),
+        (
+            format!("{DOUBLE_RULE}\nFAIL: a\n{DOUBLE_RULE}\nFAIL: b\nabout b\n{RULE}\n{trace}\n\n{RULE}\nRan 2 tests in 0.1s\n"),
+            vec!["- a: failed", "b.py:4 b: KeyError: 1"],
+        ),
+        (
+            "____ test_x ____\nE   one\na.py:1: E\n____ test_x ____\nE   two\nb.py:2: E\n____ ERROR collecting c.py ____\nE   three\n\
+             c.py:3: E\n____ ERROR at setup of T.test_y ____\nE   four\nlib.py:4: E\n= short test summary info =\n\
+             FAILED b.py::test_x - x\nFAILED a.py::test_x - x\nERROR c.py\nERROR d.py::T::test_y - x\nFAILED e.py::test_z - x"
+                .to_owned(),
+            vec![
+                "b.py:2 b.py::test_x: two",
+                "a.py:1 a.py::test_x: one",
+                "c.py:3 c.py: three",
+                "lib.py:4 d.py::T::test_y: four",
+                "e.py e.py::test_z: x",
+            ],
+        ),
+        (
+            "---- a stdout ----\n---- b stdout ----\nError: two\n---- a stdout ----\nError: one".to_owned(),
+            vec!["- a: Error: one", "- b: Error: two"],
+        ),
+    ] {
+        let findings = read(&output).findings;
+        let shown: Vec<_> = findings.iter().map(show).collect();
+        assert_eq!(shown, expected, "{output}");
+    }
+}
+
+/// Takes very long where each failure is looked for from the beginning, or to the end.
+#[test]
+fn many_failures_are_read_like_few() {
+    type Line = fn(usize) -> String;
+    const COUNT: usize = 10_000;
+    let lines = |line: Line| (0..COUNT).map(line).collect::<String>();
+    let package = format!("FAIL\t{}", "p/".repeat(100_000));
+    let summary = lines(|n| format!("FAILED a.py::t{n} - x\n"));
+    let summary = format!("= short test summary info =\n{summary}");
+    let forms: &[(Line, &str)] = &[
+        (|n| format!("not ok {n} - t{n}\n"), ""),
+        (|n| format!("{DOUBLE_RULE}\nFAIL: t{n}\n"), ""),
+        (|n| format!("---- t{n} stdout ----\n"), ""),
+        (|n| format!("___ t{n} ___\na.py:1: E\n"), &summary),
+        (|_| "___ t1 ___\nb.py:1: E\n".to_owned(), &summary),
+        (
+            |n| format!("--- FAIL: t{n} (0.00s)\n    a_test.go:1: x\n"),
+            &package,
+        ),
+    ];
+    for (form, end) in forms {
+        let parsed = read(&(lines(*form) + end));
+        assert_eq!(parsed.findings.len(), MAX_FINDINGS, "{}", form(1));
+    }
+}
+
 #[test]
 fn what_is_kept_is_bounded_and_said_once() {
     let errors: String = (1..=200)

@@ -29,6 +29,7 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
         parsed.add(counts(ran, result));
     }
     parsed.findings = failures(output, root);
+    parsed.failed_tests = !parsed.findings.is_empty();
     parsed
 }
 
@@ -66,13 +67,14 @@ fn failures(output: &str, root: &Root) -> Vec<Finding> {
         else {
             continue;
         };
-        // A description of the test may stand between its name and the rule.
+        // A description of the test may stand between its name and the rule. Where the rule is missing, the next failure is the end.
         let body: Vec<&str> = lines[index + 2..]
             .iter()
             .copied()
+            .take_while(|line| *line != DOUBLE_RULE)
             .skip_while(|line| *line != RULE)
             .skip(1)
-            .take_while(|line| *line != RULE && *line != DOUBLE_RULE)
+            .take_while(|line| *line != RULE)
             .collect();
         let (place, message) = traceback::explain(&body, root);
         let message = message.unwrap_or_else(|| "failed".to_owned());

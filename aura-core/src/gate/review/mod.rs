@@ -3,6 +3,7 @@
 mod difference;
 mod verdict;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::difference::Shown;
 use self::verdict::{Said, Word};
 use super::{ConfiguredGate, Gate, GateContext, GateReport, GateRequest};
 use crate::agent::{
@@ -20,7 +22,7 @@ use crate::agent::{
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::git::{Oid, patches};
-use crate::model::{FailureClass, Finding, GateSchedule, GateVerdict, StoryTask, Usage};
+use crate::model::{FailureClass, GateSchedule, GateVerdict, StoryTask, Usage};
 use crate::prompt::{PromptTask, ReviewInput, ReviewPrompt};
 use crate::text;
 
@@ -45,6 +47,9 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// the number that this very review was given, so a verdict that stands in the work, in a file or in the output of a tool has no
 /// effect. An agent that crashes, meets a limit or gives no verdict leaves the gate `Broken`: it approves nothing and blames nobody.
 /// One that cannot open files is believed only where the whole difference was shown to it: what it approves of otherwise needs a person.
+///
+/// It is shown what fits of the difference, and the name of every file of which it is not shown all. Where not even the names fit, it
+/// is not asked, and a person is.
 pub struct ReviewGate {
     agent: Arc<dyn AgentBackend>,
     prompt: ReviewPrompt,
@@ -73,7 +78,7 @@ impl ReviewGate {
     /// With a Handlebars template of the user's own. It knows `task`, `diff`, `left_out`, `problem`, `answer` and the helper `fence`.
     ///
     /// # Errors
-    /// `Template` when it does not parse, names what is not there, or does not show `diff` and `answer`.
+    /// `Template` when it does not parse, names what is not there, or does not show `diff`, `left_out` and `answer`.
     pub fn template(mut self, text: &str) -> Result<Self> {
         self.prompt = ReviewPrompt::new(text)?;
         Ok(self)
@@ -98,6 +103,8 @@ enum Silent {
     Cancelled,
     /// For people.
     Broken(String),
+    /// No reviewer can see all of it; what a person is asked.
+    TooMuch(String),
 }
 
 impl From<Silent> for GateVerdict {
@@ -105,6 +112,7 @@ impl From<Silent> for GateVerdict {
         match silent {
             Silent::Cancelled => Self::Cancelled,
             Silent::Broken(why) => Self::Broken { why },
+            Silent::TooMuch(why) => Self::NeedsHuman { why },
         }
     }
 }
@@ -195,7 +203,7 @@ impl Review<'_> {
                 .render(&input)
                 .map_err(|error| broken(&error))?;
             // Whoever wrote the plan may have put a secret into it.
-            let prompt = self.request.redactor.redact(&prompt).into_owned();
+            let prompt = self.request.redactor.redact_lines(&prompt).into_owned();
             let answer = self.ask(&prompt).await?;
             match verdict::read(&answer, &nonce, &self.request.redactor) {
                 Ok(said) => return Ok(said),
@@ -212,12 +220,34 @@ impl Review<'_> {
         let (base, commit) = (Oid::from(self.request.base), Oid::from(self.request.commit));
         let workspace = self.request.workspace.clone();
         let redactor = self.request.redactor.clone();
+        let (cancel, ends) = (self.context.cancel.clone(), self.ends);
         let read = tokio::task::spawn_blocking(move || {
-            let patches = patches(&workspace, base, commit)?;
-            Ok(difference::show(&patches, DIFF_LIMIT, &redactor))
+            let mut shown = Shown::new(DIFF_LIMIT);
+            let mut end = None;
+            let mut number = 0;
+            patches(&workspace, base, commit, |file, left| {
+                if cancel.is_cancelled() {
+                    end = Some(Silent::Cancelled);
+                } else if Instant::now() > ends {
+                    let why = "the time was over before the difference was read";
+                    end = Some(Silent::Broken(why.to_owned()));
+                }
+                if end.is_some() {
+                    return ControlFlow::Break(());
+                }
+                shown.add(&file, left, &redactor);
+                number += 1;
+                if shown.is_too_much() {
+                    end = Some(Silent::TooMuch(too_much(number + left)));
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            })
+            .map_err(|error| broken(&error))?;
+            end.map_or_else(|| Ok((shown.text, shown.missing)), Err)
         });
         match read.await {
-            Ok(shown) => shown.map_err(|error: Error| broken(&error)),
+            Ok(shown) => shown,
             Err(error) => Err(Silent::Broken(format!(
                 "the difference could not be read: {error}"
             ))),
@@ -350,15 +380,11 @@ impl Review<'_> {
             }
             Word::Approved | Word::ApprovedWithComments => GateVerdict::Passed,
             Word::ChangesRequested | Word::Rejected => {
-                let word = Finding {
-                    file: None,
-                    line: None,
-                    column: None,
-                    message: format!("the reviewer says: {}", said.word.text()),
-                };
-                GateVerdict::Failed {
-                    findings: std::iter::once(word).chain(said.findings).collect(),
+                let mut findings = said.findings;
+                if let Some(first) = findings.first_mut() {
+                    first.message = format!("{}: {}", said.word.text(), first.message);
                 }
+                GateVerdict::Failed { findings }
             }
         };
         GateReport {
@@ -376,6 +402,13 @@ const fn passes(failure: &AgentFailure) -> bool {
         FailureClass::RateLimited => failure.until.is_none(),
         _ => false,
     }
+}
+
+fn too_much(files: usize) -> String {
+    format!(
+        "{files} files were changed, more than a reviewer can be shown or told the names of; look at the work yourself, or cut the task \
+         into smaller ones"
+    )
 }
 
 fn broken(error: &Error) -> Silent {

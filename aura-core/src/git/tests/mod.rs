@@ -5,6 +5,7 @@ mod kit;
 mod landings;
 mod life;
 mod merges;
+mod patches;
 mod raced;
 mod repairs;
 mod seals;

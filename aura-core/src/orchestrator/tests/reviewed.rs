@@ -161,7 +161,7 @@ async fn a_reviewer_that_always_wants_changes_ends_the_task() {
     assert!(
         played
             .evidence
-            .contains("the reviewer says: Changes Requested"),
+            .contains("gate `review` is red: work.txt:1: Changes Requested: say it politely"),
         "{}",
         played.evidence
     );

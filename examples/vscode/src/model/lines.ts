@@ -148,8 +148,11 @@ function verdictWords(verdict: GateVerdict): string {
     case "passed":
       return "passed";
     case "failed": {
-      const [first] = verdict.findings;
-      return first === undefined ? "red" : `red, ${firstLine(first.message)}`;
+      const [first, ...others] = verdict.findings;
+      if (first === undefined) return "red";
+      const place = [first.file, first.file === undefined ? undefined : first.line].filter((part) => part !== undefined);
+      const found = firstLine([...place, ` ${firstLine(first.message)}`].join(":"));
+      return `red, ${found}${others.length > 0 ? ` (and ${others.length} more)` : ""}`;
     }
     case "broken":
       return `cannot judge, ${firstLine(verdict.why)}`;
