@@ -112,13 +112,25 @@ fn patterns(config: Option<&Config>, root: Option<&Path>) -> Result<Option<Patte
         return Patterns::load(&directory).map(Some);
     }
     match named {
-        None => Ok(None),
+        // A task that names one names nothing.
+        None => Ok(Some(Patterns::default())),
         Some(_) => {
             let message = format!("`patterns`: there is no directory {}", directory.display());
             Err(Error::new(ErrorKind::InvalidConfig, message)
                 .with_help(format!("make it, or correct {PATH}")))
         }
     }
+}
+
+/// The patterns of the repository that `path` lies in; `None` outside of any.
+///
+/// # Errors
+/// `InvalidConfig` with whatever is wrong with its file or a pattern.
+pub(crate) fn repository_patterns(path: &Path) -> Result<Option<Patterns>> {
+    let Some(root) = place::root(path) else {
+        return Ok(None);
+    };
+    patterns(Config::load(&root)?.as_ref(), Some(&root))
 }
 
 impl Settings {
@@ -513,20 +525,20 @@ fn uses_commands_of(
     (agents, reviewer): (&[AgentEntry], Option<&AgentEntry>),
     gates: &Gates,
 ) -> bool {
-    let mut all = agents.iter().chain(reviewer);
-    let agent = all.any(|agent| config.agents.contains(agent));
+    let all = || agents.iter().chain(reviewer);
+    let agent = all().any(|agent| agent.is_configured);
+    // An agent of the command line is given the file's servers.
+    let servers = config.mcp.is_some() && all().any(|agent| agent.preset.is_some());
     let gate = match gates {
-        Gates::Given(given) => config
-            .gates
-            .iter()
-            .flatten()
-            .any(|gate| given.contains(gate)),
+        Gates::Given(given) => {
+            let mut configured = config.gates.iter().flatten();
+            configured.any(|gate| given.contains(gate))
+        }
         Gates::None | Gates::Detected(_) => false,
     };
-    // An agent of the command line is given the file's servers.
-    let mut all = agents.iter().chain(reviewer);
-    let servers = config.mcp.is_some() && all.any(|agent| agent.preset.is_some());
-    agent || gate || servers
+    let secrets = &config.secrets;
+    let scanner = *gates != Gates::None && secrets.enabled && !secrets.command.is_empty();
+    agent || servers || gate || scanner
 }
 
 fn policy(config: Option<&Config>, parallel: Option<usize>) -> Policy {

@@ -302,6 +302,8 @@ export interface StatusView {
   status: StoryStatus;
   /** A run is under way by the log, but no process goes on with it: a new run takes it up. */
   interrupted?: boolean;
+  /** Why the last run or landing ended as it did, where it was not simply done; absent while one is under way. */
+  reason?: string;
   /** The wave under way, counted from 0. */
   wave: number;
   waves: number;

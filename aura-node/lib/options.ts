@@ -282,7 +282,10 @@ export interface RunOptions extends Abortable {
   acceptRepoChanges?: boolean;
   /** Put a story branch that somebody else moved back to the accepted head. */
   restoreBranch?: boolean;
-  /** What the story may use up, earlier runs included. When no start fits any more the run pauses. */
+  /**
+   * What the story may use up, earlier runs included. When no start fits any more the run pauses. A limit that is absent is that of the run
+   * before.
+   */
   limits?: Limits;
   /** Which agent stands in for which when that one's provider is at a limit. */
   fallback?: Record<string, string>;

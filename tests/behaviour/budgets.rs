@@ -1,6 +1,9 @@
 //! Tries are limited, each kind by its own budget, and the report says exactly what came of a task that ran out of them.
 
-use aura_core::{FailureClass, OnExhausted, Policy, Report, RunOutcome, StoryStatus};
+use aura_core::{
+    EventKind, FailureClass, Limits, OnExhausted, Policy, Report, RunOptions, RunOutcome,
+    StoryStatus,
+};
 use aura_tests::{Script, Step};
 
 use crate::kit::{World, ids, quick, run, story, told_of, writes_own_file};
@@ -289,4 +292,37 @@ async fn an_agent_that_takes_too_long_or_says_nothing_is_stopped_and_the_next_on
         let begun = world.agent.starts()[0].pid;
         assert!(!std::path::Path::new(&format!("/proc/{begun}")).exists());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_holds_until_another_one_is_said() {
+    let script = Script::new().otherwise(writes_own_file());
+    let world = World::new(&script);
+    let aura = world.open([world.gate("check", "exit 0")]).await;
+    let story = story(&aura, &["a", "b", "c"], quick()).await;
+    let one = RunOptions::default()
+        .max_parallel(1)
+        .limits(Limits::default().attempts(1));
+    let other = RunOptions::default().limits(Limits::default().attempts(2).tokens(1_000_000));
+    let mut starts = Vec::new();
+    for options in [one, RunOptions::default(), other, RunOptions::default()] {
+        let run = aura.run(story, options).await.expect("started");
+        let report = run.wait().await.expect("a report");
+        assert_eq!(report.outcome, RunOutcome::Paused, "{report:?}");
+        starts.push(report.accepted.len());
+    }
+    assert_eq!(starts, [1, 1, 2, 2]);
+    let more = RunOptions::default().limits(Limits::default().attempts(3));
+    let run = aura.run(story, more).await.expect("started");
+    let report = run.wait().await.expect("a report");
+    assert_eq!(report.outcome, RunOutcome::ReadyToComplete);
+    let events = aura.events(story, 0).await.expect("events");
+    let limits = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::RunStarted { options, .. } => Some(options.limits),
+        _ => None,
+    });
+    assert_eq!(
+        limits,
+        Some(Limits::default().attempts(3).tokens(1_000_000))
+    );
 }

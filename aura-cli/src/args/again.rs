@@ -7,6 +7,7 @@ use aura_core::StoryId;
 
 use super::{AcceptFlags, EngineFlags, Place, RunArgs, RunFlags, StoryRunArgs};
 use crate::environment::Environment;
+use crate::words;
 
 impl StoryRunArgs {
     /// Runs the story that `aura run` created, as that call asked for.
@@ -50,26 +51,10 @@ impl StoryRunArgs {
         if let Some(repo) = &self.place.repo {
             option("repo", repo.into());
         }
-        let EngineFlags {
-            agent,
-            agent_command,
-            gates,
-            env,
-            no_gates,
-            review,
-            no_review,
-            trust,
-        } = &self.engine;
-        let named = [
-            ("agent", agent),
-            ("agent-command", agent_command),
-            ("review", review),
-        ];
+        let (named, switched) = self.engine.said();
         for (name, value) in named {
-            value.iter().for_each(|value| option(name, value.into()));
+            option(name, value.into());
         }
-        gates.iter().for_each(|gate| option("gate", gate.into()));
-        env.iter().for_each(|name| option("env", name.into()));
         let run = &self.run;
         run.tasks
             .iter()
@@ -94,9 +79,6 @@ impl StoryRunArgs {
                 .for_each(|value| option(&format!("limit-{name}"), value.into()));
         }
         let flags = [
-            ("no-gates", *no_gates),
-            ("no-review", *no_review),
-            ("trust", *trust),
             ("with-dependencies", run.with_dependencies),
             ("wave", run.wave),
             ("merge", run.land.merge),
@@ -108,8 +90,91 @@ impl StoryRunArgs {
             ("restore-branch", self.accept.restore_branch),
         ];
         let said = flags.into_iter().filter(|(_, said)| *said);
-        words.extend(said.map(|(name, _)| OsString::from(format!("--{name}"))));
+        let said = switched.into_iter().chain(said.map(|(name, _)| name));
+        words.extend(said.map(|name| OsString::from(format!("--{name}"))));
         words.extend(self.story.iter().map(OsString::from));
+        words
+    }
+}
+
+impl EngineFlags {
+    /// The options that were given with a value, and those without.
+    fn said(&self) -> (Vec<(&'static str, &str)>, Vec<&'static str>) {
+        let Self {
+            agent,
+            agent_command,
+            gates,
+            env,
+            no_gates,
+            review,
+            no_review,
+            trust,
+        } = self;
+        let mut named: Vec<(&str, &str)> = Vec::new();
+        let once = [
+            ("agent", agent),
+            ("agent-command", agent_command),
+            ("review", review),
+        ];
+        for (name, value) in once {
+            named.extend(value.iter().map(|value| (name, value.as_str())));
+        }
+        named.extend(gates.iter().map(|gate| ("gate", gate.as_str())));
+        named.extend(env.iter().map(|variable| ("env", variable.as_str())));
+        let switched = [
+            ("no-gates", no_gates),
+            ("no-review", no_review),
+            ("trust", trust),
+        ];
+        let switched = switched.into_iter().filter(|(_, said)| **said);
+        (named, switched.map(|(name, _)| name).collect())
+    }
+}
+
+/// What a later call has to say to mean the same story with the same agents and gates, for people to copy.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Again {
+    story: Option<StoryId>,
+    place: Place,
+    engine: EngineFlags,
+}
+
+impl Again {
+    /// After a call with these options.
+    pub(crate) fn of(story: StoryId, place: &Place, engine: &EngineFlags) -> Self {
+        Self {
+            story: Some(story),
+            place: place.clone(),
+            engine: engine.clone(),
+        }
+    }
+
+    /// A call that needs neither agents nor gates; `about` stands before the story.
+    pub(crate) fn asks(&self, verb: &str, about: &[&str]) -> String {
+        words::join(&self.words(verb, about))
+    }
+
+    /// A call that runs or judges something; `more` are further options.
+    pub(crate) fn does(&self, verb: &str, more: &[&str]) -> String {
+        let mut words = self.words(verb, &[]);
+        words.extend(more.iter().map(|word| (*word).to_owned()));
+        let (named, switched) = self.engine.said();
+        for (name, value) in named {
+            words.extend([format!("--{name}"), value.to_owned()]);
+        }
+        words.extend(switched.into_iter().map(|name| format!("--{name}")));
+        words::join(&words)
+    }
+
+    fn words(&self, verb: &str, about: &[&str]) -> Vec<String> {
+        let start = ["aura", "story", verb]
+            .into_iter()
+            .chain(about.iter().copied());
+        let mut words: Vec<String> = start.map(ToOwned::to_owned).collect();
+        words.extend(self.story.iter().map(StoryId::short));
+        if let Some(repo) = &self.place.repo {
+            words.extend(["--repo".to_owned(), repo.display().to_string()]);
+        }
         words
     }
 }

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use again::Again;
 pub(crate) use demo::DemoArgs;
 pub(crate) use plan::{PlanArgs, PlanFormat, ScopeFlags};
 #[cfg(test)]

@@ -11,7 +11,9 @@ use tokio::sync::mpsc;
 use super::{issue, plan};
 use crate::args::WishFlags;
 use crate::interrupt::Interrupts;
-use crate::render::Reporter;
+use crate::output;
+use crate::render::style::Style;
+use crate::render::{Reporter, problems};
 use crate::settings::Settings;
 
 /// Events that may wait to be written.
@@ -97,7 +99,26 @@ pub(super) async fn decompose(
         reporter.event(&event)?;
     }
     reporter.finish();
-    let found = found?;
+    let found = found.map_err(|error| unplanned(error, story))?;
     plan::warn(&found);
     unwritten.map_or(Ok(found), Err)
+}
+
+/// The error of a story that got no plan. It is there, and an agent was paid: nothing of that is a refusal.
+fn unplanned(error: Error, story: StoryId) -> Error {
+    if error.kind() != ErrorKind::InvalidPlan {
+        return error;
+    }
+    let shown = problems::problems(error.problems(), &problems::from_disk, Style::of_stderr());
+    output::note(shown);
+    let message = format!(
+        "no sound plan came back; the story {} has none",
+        story.short()
+    );
+    let help = error
+        .help()
+        .map(|help| format!("{help}; "))
+        .unwrap_or_default();
+    let again = format!("`aura story decompose {}` asks again", story.short());
+    Error::new(ErrorKind::Process, message).with_help(format!("{help}{again}"))
 }

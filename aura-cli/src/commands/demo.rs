@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::plan;
 use super::run::{begin, go};
-use crate::args::{Cli, Command, DemoArgs, RunArgs, ScopeFlags};
+use crate::args::{Again, Cli, Command, DemoArgs, RunArgs, ScopeFlags};
 use crate::demo::{Project, tell};
 use crate::environment::Environment;
 use crate::exit::Exit;
@@ -43,7 +43,9 @@ pub(super) async fn demo(
 
     let args = understood(&words)?;
     let begun = begin(environment, &args, plan).await?;
-    let ended = go(environment, &begun, &mut Reporter::choose(false)).await?;
+    let again = Again::of(begun.story, &args.place, &args.engine);
+    let mut reporter = Reporter::choose(false);
+    let ended = go(environment, &begun, (&again, &mut reporter)).await?;
     if let Some(error) = ended.refused {
         return Err(error);
     }

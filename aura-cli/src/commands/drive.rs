@@ -6,6 +6,8 @@ use aura_core::{
 };
 
 use super::hold::Hold;
+use crate::args::Again;
+use crate::config::PATH;
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::interrupt::Interrupts;
@@ -64,24 +66,26 @@ pub(super) async fn to_the_end(
     story: StoryId,
     options: RunOptions,
     landing: &Landing,
-    reporter: &mut Reporter,
+    (again, reporter): (&Again, &mut Reporter),
 ) -> Result<Ended> {
     let mut interrupts = Interrupts::listen()?;
     if is_being_cancelled(aura, story).await? {
         // Whoever obeyed the cancel is gone: its end comes first, then what is asked for now.
-        let run = aura.run(story, options.clone()).await?;
-        let report = follow(run, reporter, &mut interrupts).await?;
+        let run = aura.run(story, options.clone()).await;
+        let run = run.map_err(|error| explained(error, again))?;
+        let report = follow(run, again, reporter, &mut interrupts).await?;
         if interrupts.seen {
             return Ok(Ended::of(report, &interrupts));
         }
     }
-    let run = aura.run(story, options).await?;
+    let run = aura.run(story, options).await;
+    let run = run.map_err(|error| explained(error, again))?;
     reporter.begin(&aura.status(story).await?);
     let _hold = match environment.state_dir() {
         Ok(dir) if landing.merge => Hold::take(&dir, story),
         _ => None,
     };
-    let report = follow(run, reporter, &mut interrupts).await?;
+    let report = follow(run, again, reporter, &mut interrupts).await?;
     // One that came when the run was over already is heard here.
     interrupts.poll().await;
     if !landing.follows(report.outcome) || interrupts.seen {
@@ -89,11 +93,11 @@ pub(super) async fn to_the_end(
     }
     match aura.complete(story, landing.options()).await {
         Ok(run) => {
-            let report = follow(run, reporter, &mut interrupts).await?;
+            let report = follow(run, again, reporter, &mut interrupts).await?;
             Ok(Ended::of(report, &interrupts))
         }
         Err(error) => Ok(Ended {
-            refused: Some(error),
+            refused: Some(explained(error, again)),
             ..Ended::of(report, &interrupts)
         }),
     }
@@ -130,11 +134,12 @@ pub(super) async fn land(
     aura: &Orchestrator,
     story: StoryId,
     landing: &Landing,
-    reporter: &mut Reporter,
+    (again, reporter): (&Again, &mut Reporter),
 ) -> Result<Ended> {
     let mut interrupts = Interrupts::listen()?;
-    let run = aura.complete(story, landing.options()).await?;
-    let report = follow(run, reporter, &mut interrupts).await?;
+    let run = aura.complete(story, landing.options()).await;
+    let run = run.map_err(|error| explained(error, again))?;
+    let report = follow(run, again, reporter, &mut interrupts).await?;
     Ok(Ended::of(report, &interrupts))
 }
 
@@ -142,6 +147,7 @@ pub(super) async fn land(
 /// program ends, and the guards of whatever still runs end the rest.
 async fn follow(
     mut run: Run,
+    again: &Again,
     reporter: &mut Reporter,
     interrupts: &mut Interrupts,
 ) -> Result<Report> {
@@ -160,7 +166,8 @@ async fn follow(
                 if is_stopping {
                     reporter.finish();
                     let error = Error::new(ErrorKind::Cancelled, "killed; the state is kept");
-                    return Err(error.with_help("`aura story resume` goes on"));
+                    let resume = again.does("resume", &[]);
+                    return Err(error.with_help(format!("`{resume}` goes on")));
                 }
                 is_stopping = true;
                 reporter.note("stopping what runs; interrupt again to kill it");
@@ -177,9 +184,31 @@ async fn follow(
     unwritten.map_or(Ok(report), Err)
 }
 
+/// The error of a run that was not started, with what helps in terms of this command.
+fn explained(error: Error, again: &Again) -> Error {
+    let help = match error.kind() {
+        ErrorKind::BackendMissing => format!(
+            "say --agent NAME or --agent-command 'PROG ARGS' as when the story first ran, or define the agent in {PATH}"
+        ),
+        ErrorKind::GateMissing => {
+            format!("say --gate NAME=CMD as when the story first ran, or define the gate in {PATH}")
+        }
+        ErrorKind::GateChanged => format!(
+            "`{}` goes on with the present definition, judges what was accepted anew, and can be completed then",
+            again.does("run", &["--accept-config"])
+        ),
+        ErrorKind::ForeignMove => format!(
+            "`{}` puts it back",
+            again.does("run", &["--restore-branch"])
+        ),
+        _ => return error,
+    };
+    error.with_help(help)
+}
+
 /// Prints the report of what came to an end and says how the command ends.
-pub(super) fn tell_end(ended: Ended, json: bool, merge: bool) -> Result<Exit> {
-    let exit = tell(&ended.report, json, merge)?;
+pub(super) fn tell_end(ended: Ended, again: &Again, json: bool, merge: bool) -> Result<Exit> {
+    let exit = tell(&ended.report, again, json, merge)?;
     match ended.refused {
         Some(error) => Err(error),
         None if ended.interrupted && exit == Exit::Paused => Ok(Exit::Interrupted),
@@ -188,11 +217,11 @@ pub(super) fn tell_end(ended: Ended, json: bool, merge: bool) -> Result<Exit> {
 }
 
 /// Prints the report and says how the command ends.
-pub(super) fn tell(report: &Report, json: bool, merge: bool) -> Result<Exit> {
+pub(super) fn tell(report: &Report, again: &Again, json: bool, merge: bool) -> Result<Exit> {
     if json {
         output::json(report)?;
     } else {
-        output::line(render::report(report, Style::of_stdout()))?;
+        output::line(render::report(report, again, Style::of_stdout()))?;
     }
     Ok(Exit::of_outcome(
         report.outcome,

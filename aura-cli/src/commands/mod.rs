@@ -30,7 +30,7 @@ pub(crate) async fn dispatch(cli: Cli, program: &Program) -> Result<Exit> {
         Command::DemoAgent => crate::demo::agent().map(|()| Exit::Done),
         Command::Doctor(args) => doctor::doctor(&environment, &args).await,
         Command::Trust(args) => trust::trust(&environment, &args),
-        Command::Plan(args) => plan::plan(&args),
+        Command::Plan(args) => plan::plan(&environment, &args),
         Command::Run(args) => run::run(&environment, program, &args).await,
         Command::Story(command) => story::story(&environment, program, command).await,
         Command::Detached(args) => detach::detached(&environment, &args).await,

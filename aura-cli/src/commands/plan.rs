@@ -5,15 +5,23 @@ use std::path::Path;
 use aura_core::{Error, ErrorKind, Plan, Result, TaskId, TaskStatus, dot, mermaid, svg};
 
 use crate::args::{PlanArgs, PlanFormat, ScopeFlags};
+use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::output;
 use crate::render::problems::{from_disk, problems};
 use crate::render::style::Style;
 use crate::render::{PlanView, plan_text, unreadable};
+use crate::settings::repository_patterns;
 
 /// Validates the plan and prints it in the form that was asked for.
-pub(super) fn plan(args: &PlanArgs) -> Result<Exit> {
-    let plan = read(&args.source, &args.scope);
+pub(super) fn plan(environment: &Environment, args: &PlanArgs) -> Result<Exit> {
+    let patterns = repository_patterns(&environment.repository(None))?;
+    let plan = read(&args.source, &args.scope).and_then(|plan| {
+        if let Some(patterns) = &patterns {
+            patterns.check(&plan)?;
+        }
+        Ok(plan)
+    });
     if args.format.json {
         let plan = plan.map_err(|error| unreadable(error, &args.source));
         output::json(&PlanView::of(&args.source, &plan))?;
@@ -63,6 +71,9 @@ pub(super) fn read(source: &Path, scope: &ScopeFlags) -> Result<Plan> {
     Plan::load_scoped(source, &scope.scope()).map_err(|error| match error.kind() {
         // Nothing has begun: an unreadable file is refused input.
         ErrorKind::Io => Error::new(ErrorKind::InvalidInput, error.to_string()).with_source(error),
+        ErrorKind::NotFound if error.help().is_none() => {
+            error.with_help("to let an agent make the plan of what this says, add --decompose")
+        }
         _ => error,
     })
 }

@@ -7,7 +7,7 @@ use aura_core::{Error, ErrorKind, Orchestrator, Plan, Result, RunOptions, StoryI
 use super::drive::{Ended, Landing, tell_end, to_the_end};
 use super::{decompose, detach, plan};
 use crate::args::{
-    DecomposeFlags, EngineFlags, LandFlags, RunArgs, RunFlags, StoryRunArgs, WishFlags,
+    Again, DecomposeFlags, EngineFlags, LandFlags, RunArgs, RunFlags, StoryRunArgs, WishFlags,
 };
 use crate::environment::Environment;
 use crate::exit::Exit;
@@ -48,6 +48,10 @@ pub(super) async fn run(
     if args.dry_run {
         let mut settings = settings(environment, args)?;
         settings.settle_review(&mut plan);
+        settings.route(&mut plan)?;
+        settings.check_plan(&plan, &args.run)?;
+        settings.preflight(&plan).await?;
+        check_head(&settings, args)?;
         return dry_run(&plan, &settings);
     }
     let begun = begin(environment, args, plan).await?;
@@ -56,12 +60,14 @@ pub(super) async fn run(
         return detach::start(environment, program, &begun.aura, begun.story, &again).await;
     }
     let mut reporter = Reporter::choose(args.run.json);
-    let ended = go(environment, &begun, &mut reporter).await?;
-    tell_end(ended, args.run.json, args.run.land.merge)
+    let again = Again::of(begun.story, &args.place, &args.engine);
+    let ended = go(environment, &begun, (&again, &mut reporter)).await?;
+    tell_end(ended, &again, args.run.json, args.run.land.merge)
 }
 
 /// Creates the story from words, lets an agent cut it into tasks, and runs it.
 async fn from_words(environment: &Environment, program: &Program, args: &RunArgs) -> Result<Exit> {
+    check_wish(args)?;
     let engine = (&args.place, &args.engine, args.run.parallel);
     let settings = Settings::read_to_decompose(environment, engine, &args.tasks)?;
     if args.run.land.merge {
@@ -94,8 +100,25 @@ async fn from_words(environment: &Environment, program: &Program, args: &RunArgs
         aura,
     };
     let mut reporter = Reporter::choose(args.run.json);
-    let ended = go(environment, &begun, &mut reporter).await?;
-    tell_end(ended, args.run.json, args.run.land.merge)
+    let again = Again::of(begun.story, &args.place, &args.engine);
+    let ended = go(environment, &begun, (&again, &mut reporter)).await?;
+    tell_end(ended, &again, args.run.json, args.run.land.merge)
+}
+
+/// Refuses what cannot be meant where an agent makes the plan.
+fn check_wish(args: &RunArgs) -> Result<()> {
+    let refused = |message: String, help: &str| {
+        Err(Error::new(ErrorKind::InvalidInput, message).with_help(help))
+    };
+    if let Some(file) = args.source.as_deref().filter(|source| source.exists()) {
+        let message = format!("{} is there, and --decompose takes a title", file.display());
+        return refused(message, "leave --decompose out to run the plan in it");
+    }
+    if !args.run.tasks.is_empty() {
+        let message = "--task chooses from a plan, and there is none yet".to_owned();
+        return refused(message, "leave it out, or decompose the story first");
+    }
+    Ok(())
 }
 
 /// Refuses a landing without a branch to land on.
@@ -154,11 +177,11 @@ pub(super) async fn begin(
 pub(super) async fn go(
     environment: &Environment,
     begun: &Begun,
-    reporter: &mut Reporter,
+    tellers: (&Again, &mut Reporter),
 ) -> Result<Ended> {
     let options = begun.options.clone();
     let (aura, story) = (&begun.aura, begun.story);
-    to_the_end(environment, aura, story, options, &begun.landing, reporter).await
+    to_the_end(environment, aura, story, options, &begun.landing, tellers).await
 }
 
 /// What one run is asked for.
@@ -190,6 +213,9 @@ pub(super) fn landing(flags: &LandFlags, engine: &EngineFlags) -> Landing {
 }
 
 fn dry_run(plan: &Plan, settings: &Settings) -> Result<Exit> {
+    if let Some(patterns) = &settings.patterns {
+        patterns.check(plan)?;
+    }
     output::line(plan_text(plan, Style::of_stdout(), |_| None))?;
     for agent in &settings.agents {
         let text = format!("agent {}: {}", agent.name, words::join(&agent.shown()));

@@ -16,7 +16,7 @@ use super::{AgentEntry, Config};
 pub(crate) const ACP: &str = "acp";
 
 /// Bytes of a role; more is no role.
-const MAX_ROLE: u64 = 256 * 1024;
+const MAX_ROLE: usize = 256 * 1024;
 
 const AGENT: &[Key] = &[
     key("backend"),
@@ -66,6 +66,7 @@ fn agent(entry: &Entry, root: &Path, reader: &mut Reader) -> Option<(AgentEntry,
     let what = format!("agent `{}`", entry.key);
     let mut agent = AgentEntry {
         name: entry.key.clone(),
+        is_configured: true,
         ..AgentEntry::default()
     };
     let mut backend = None;
@@ -155,9 +156,9 @@ fn kind(backend: &str) -> &'static str {
 
 fn role(node: &Node, root: &Path, what: &str, reader: &mut Reader) -> Option<String> {
     let path = root.join(reader.text(node, what)?);
-    let read = match path.metadata() {
-        Ok(data) if data.len() > MAX_ROLE => Err("is larger than 256 KiB".to_owned()),
-        Ok(_) => std::fs::read_to_string(&path).map_err(|error| error.to_string()),
+    let read = match super::read(&path, MAX_ROLE) {
+        Ok(bytes) if bytes.len() > MAX_ROLE => Err("it is larger than 256 KiB".to_owned()),
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| "it is not encoded in UTF-8".to_owned()),
         Err(error) => Err(error.to_string()),
     };
     match read {

@@ -11,6 +11,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -101,6 +102,8 @@ pub(crate) struct AgentEntry {
     pub(crate) sandbox: Vec<String>,
     /// Who stands in for it.
     pub(crate) fallback: Option<String>,
+    /// The repository's file says what it is, so that it is trusted first.
+    pub(crate) is_configured: bool,
 }
 
 impl AgentEntry {
@@ -197,7 +200,7 @@ impl Config {
     /// `InvalidConfig` with every problem at once; `Io` where the file cannot be read.
     pub(crate) fn load(root: &Path) -> Result<Option<Self>> {
         let path = root.join(PATH);
-        let bytes = match std::fs::read(&path) {
+        let bytes = match read(&path, MAX_BYTES) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("read", &path, error)),
@@ -246,6 +249,22 @@ impl Config {
             .iter()
             .flatten()
             .map(|gate| (format!("gate {}", gate.name), gate.command.clone()));
-        agents.chain(servers).chain(gates).collect()
+        let secrets = (self.secrets.enabled && !self.secrets.command.is_empty())
+            .then(|| ("gate secrets".to_owned(), self.secrets.command.clone()));
+        agents.chain(servers).chain(gates).chain(secrets).collect()
     }
+}
+
+/// The bytes of a file, and one more than it may have where it has too many. A repository may have a link to a device in its place.
+///
+/// # Errors
+/// As the system says, and for what is no file.
+fn read(path: &Path, most: usize) -> std::io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -9,7 +9,7 @@ use super::reader::{Key, Reader, key, later};
 use super::tree::{self, Data, Node, Place};
 use super::{Config, GateEntry, Review, agents};
 
-const TOP: &[Key] = &[
+pub(super) const TOP: &[Key] = &[
     key("dispatch"),
     key("agents"),
     key("gates"),
@@ -24,7 +24,7 @@ const TOP: &[Key] = &[
     later("notify"),
 ];
 
-const DISPATCH: &[Key] = &[
+pub(super) const DISPATCH: &[Key] = &[
     key("maxParallel"),
     key("timeout"),
     key("idleTimeout"),
@@ -35,7 +35,7 @@ const DISPATCH: &[Key] = &[
     key("model"),
 ];
 
-const WORKSPACE: &[Key] = &[
+pub(super) const WORKSPACE: &[Key] = &[
     key("root"),
     later("copy"),
     later("caches"),
@@ -43,7 +43,7 @@ const WORKSPACE: &[Key] = &[
     later("ports"),
 ];
 
-const LIMITS: &[Key] = &[
+pub(super) const LIMITS: &[Key] = &[
     key("cost_usd"),
     key("tokens"),
     key("attempts"),
@@ -51,7 +51,7 @@ const LIMITS: &[Key] = &[
     later("heavy_gates"),
 ];
 
-const GATE: &[Key] = &[
+pub(super) const GATE: &[Key] = &[
     key("name"),
     key("command"),
     key("env"),

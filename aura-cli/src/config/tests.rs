@@ -4,7 +4,7 @@ use std::time::Duration;
 use aura_core::agents::{McpServer, McpServers};
 use aura_core::{ErrorKind, FlakyPolicy, GateSchedule, OnExhausted};
 
-use super::{AgentEntry, Config, GateEntry};
+use super::{AgentEntry, Config, GateEntry, PATH, shape};
 
 fn parse(text: &str) -> aura_core::Result<Config> {
     Config::parse(text, Path::new("agent-config.yaml"))
@@ -141,11 +141,13 @@ workspace: { root: ../app-worktrees }
                 name: "default".into(),
                 command: words(&["my-agent", "--fast", "2"]),
                 env: words(&["MY_KEY", "MY_OTHER_*"]),
+                is_configured: true,
                 ..AgentEntry::default()
             },
             AgentEntry {
                 name: "other".into(),
                 command: words(&["a b", ""]),
+                is_configured: true,
                 ..AgentEntry::default()
             },
         ]
@@ -434,4 +436,46 @@ later: 1
         .map(|problem| problem.line)
         .collect();
     assert!(lines.len() >= 4 && lines.is_sorted(), "{lines:?}");
+}
+
+#[test]
+fn the_documented_example_is_understood() {
+    let page = include_str!("../../../docs/configuration.md");
+    let (_, rest) = page.split_once("```yaml\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let temp = tempfile::tempdir().expect("a directory");
+    std::fs::create_dir_all(temp.path().join("prompts")).expect("a directory");
+    std::fs::write(temp.path().join("prompts/python.md"), "Be brief.").expect("a file");
+    let config = Config::parse(example, &temp.path().join(PATH)).expect("a good file");
+    let names: Vec<&str> = config.agents.iter().map(|agent| &*agent.name).collect();
+    assert_eq!(
+        names,
+        [
+            "default",
+            "python",
+            "mine",
+            "spoken",
+            "reviewer",
+            "decomposer"
+        ]
+    );
+    assert_eq!(config.commands().len(), 6 + 1 + 3);
+    // Each key that the file may have is shown, but the one that needs a feature.
+    let keys = [
+        shape::TOP,
+        shape::DISPATCH,
+        shape::WORKSPACE,
+        shape::LIMITS,
+        shape::GATE,
+    ];
+    for key in keys.into_iter().flatten().filter(|key| key.supported) {
+        let name = key.name;
+        // What has one value so far is only told of where another one is written.
+        let is_shown =
+            example.contains(&format!("{name}:")) || page.contains(&format!("`gates[].{name}`"));
+        assert!(
+            is_shown || ["schedule", "isolation"].contains(&name),
+            "`{name}`"
+        );
+    }
 }

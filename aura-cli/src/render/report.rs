@@ -4,9 +4,10 @@ use aura_core::{CheckState, Report, RunOutcome};
 
 use super::style::{Style, Tone, harmless};
 use super::text::{count, duration, first_line, list, table, word};
+use crate::args::Again;
 
 /// How the story went.
-pub(crate) fn report(report: &Report, style: Style) -> String {
+pub(crate) fn report(report: &Report, again: &Again, style: Style) -> String {
     let tone = match report.outcome {
         RunOutcome::Completed | RunOutcome::ReadyToComplete => Tone::Good,
         RunOutcome::Paused | RunOutcome::Cancelled => Tone::Doubtful,
@@ -57,29 +58,45 @@ pub(crate) fn report(report: &Report, style: Style) -> String {
         ];
         lines.push(format!("  {}", harmless(&crate::words::join(&words))));
     }
-    lines.extend(next_step(report).map(|step| format!("next: {step}")));
+    lines.extend(next_step(report, again).map(|step| format!("next: {step}")));
     lines.join("\n")
 }
 
 /// What a person does now, where there is something to do.
-fn next_step(report: &Report) -> Option<String> {
+fn next_step(report: &Report, again: &Again) -> Option<String> {
+    let resume = || again.does("resume", &[]);
+    let answer = |task: &str, verbs: &[&str]| {
+        let asked: Vec<String> = verbs
+            .iter()
+            .map(|verb| format!("`{}`", again.asks(verb, &[task])))
+            .collect();
+        let retry = format!("`{} --note TEXT`", again.asks("retry", &[task]));
+        harmless(&format!(
+            "{}, then `{}`",
+            [asked, vec![retry]].concat().join(" or "),
+            resume()
+        ))
+    };
     if let (RunOutcome::Paused, Some(task)) = (report.outcome, report.asked.first()) {
-        return Some(format!(
-            "`aura story approve {0}`, `aura story retry {0} --note TEXT` or `aura story skip {0}`, then `aura story resume`",
-            harmless(task.as_str())
-        ));
+        return Some(answer(task.as_str(), &["approve", "skip"]));
     }
     let first = report.failed.first().map(|task| task.id.as_str());
     match (report.outcome, first) {
         (RunOutcome::Completed, _) => None,
         (RunOutcome::ReadyToComplete, _) => {
-            Some("`aura story complete --merge` lands it".to_owned())
+            let complete = again.does("complete", &["--merge"]);
+            Some(match report.reason.as_deref() {
+                // A landing that was parked is not helped by another one.
+                Some(_) => format!(
+                    "clear what keeps it from landing, then `{}`; a conflict is solved by hand with `git merge {}` on the target's branch",
+                    harmless(&complete),
+                    report.commit.short()
+                ),
+                None => format!("`{}` lands it", harmless(&complete)),
+            })
         }
-        (RunOutcome::Paused | RunOutcome::Failed, Some(task)) => Some(format!(
-            "`aura story retry {0} --note TEXT` or `aura story skip {0}`, then `aura story resume`",
-            harmless(task)
-        )),
-        _ => Some("`aura story resume` goes on".to_owned()),
+        (RunOutcome::Paused | RunOutcome::Failed, Some(task)) => Some(answer(task, &["skip"])),
+        _ => Some(format!("`{}` goes on", harmless(&resume()))),
     }
 }
 
@@ -171,6 +188,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::args::{EngineFlags, Place};
 
     fn shown(change: &serde_json::Value) -> String {
         let commit = "0123456789abcdef0123456789abcdef01234567";
@@ -182,39 +200,61 @@ mod tests {
         });
         let fields = value.as_object_mut().expect("an object");
         fields.extend(change.as_object().expect("an object").clone());
-        report(
-            &serde_json::from_value(value).expect("a report"),
-            Style::PLAIN,
-        )
+        let engine = EngineFlags {
+            agent_command: Some("sh 'a b.sh'".to_owned()),
+            gates: vec!["t=true".to_owned()],
+            ..EngineFlags::default()
+        };
+        let value: Report = serde_json::from_value(value).expect("a report");
+        let again = Again::of(value.story_id, &Place::default(), &engine);
+        report(&value, &again, Style::PLAIN)
     }
 
     #[test]
     fn the_next_step_is_named() {
         let failed = json!([{"id": "a", "class": "gate", "evidence": {"summary": "red"}}]);
+        let options = r"--agent-command 'sh '\''a b.sh'\''' --gate t=true";
+        let resume = format!("`aura story resume 9a8057 {options}`");
+        let complete = format!("`aura story complete 9a8057 --merge {options}`");
+        let conflict =
+            "a conflict is solved by hand with `git merge 0123456789` on the target's branch";
+        let retry = "`aura story retry a 9a8057 --note TEXT`";
         for (change, next) in [
             (json!({"outcome": "completed"}), None),
             (
                 json!({"outcome": "ready_to_complete"}),
-                Some("`aura story complete --merge` lands it"),
+                Some(format!("{complete} lands it")),
+            ),
+            (
+                json!({"outcome": "ready_to_complete", "reason": "the story conflicts with `main`"}),
+                Some(format!(
+                    "clear what keeps it from landing, then {complete}; {conflict}"
+                )),
             ),
             (
                 json!({"outcome": "paused"}),
-                Some("`aura story resume` goes on"),
+                Some(format!("{resume} goes on")),
             ),
             (
                 json!({"outcome": "cancelled", "failed": failed}),
-                Some("`aura story resume` goes on"),
+                Some(format!("{resume} goes on")),
             ),
             (
                 json!({"outcome": "paused", "failed": failed}),
-                Some(
-                    "`aura story retry a --note TEXT` or `aura story skip a`, then `aura story resume`",
-                ),
+                Some(format!(
+                    "`aura story skip a 9a8057` or {retry}, then {resume}"
+                )),
+            ),
+            (
+                json!({"outcome": "paused", "asked": ["a"]}),
+                Some(format!(
+                    "`aura story approve a 9a8057` or `aura story skip a 9a8057` or {retry}, then {resume}"
+                )),
             ),
         ] {
             let text = shown(&change);
             let found = text.lines().find_map(|line| line.strip_prefix("next: "));
-            assert_eq!(found, next, "{change}");
+            assert_eq!(found, next.as_deref(), "{change}");
         }
     }
 

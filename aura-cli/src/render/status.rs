@@ -21,6 +21,10 @@ pub(crate) fn status(view: &StatusView, style: Style) -> String {
         let text = "  interrupted: no process goes on with its run; `aura story resume` does";
         lines.push(style.paint(Tone::Doubtful, text));
     }
+    if let Some(reason) = &view.reason {
+        let text = format!("  {}", first_line(reason, 200));
+        lines.push(style.paint(Tone::Doubtful, text));
+    }
     lines.push(format!("  {} on {}", view.story_id, harmless(&view.branch)));
     lines.extend(
         view.worktree
@@ -51,9 +55,13 @@ pub(crate) fn status(view: &StatusView, style: Style) -> String {
                 0 | 1 => String::new(),
                 number => format!("attempt {number}"),
             };
-            let told = task.question.as_ref().or(task.error.as_ref());
+            let failed = task.error.as_ref().map(|error| match &task.class {
+                Some(class) => format!("{}: {error}", word(class)),
+                None => error.clone(),
+            });
+            let told = task.question.clone().or(failed);
             let why = match (told, task.waiting_for.is_empty()) {
-                (Some(error), _) => first_line(error, 100),
+                (Some(told), _) => first_line(&told, 100),
                 (None, false) => format!("waits for {}", harmless(&list(&task.waiting_for))),
                 (None, true) => first_line(&task.title, 60),
             };

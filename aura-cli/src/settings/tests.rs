@@ -141,6 +141,24 @@ fn configured_commands_need_trust_only_where_they_would_be_run() {
     assert!(read(&EngineFlags::default()).is_ok());
     write("agents: { a: { command: [x] } }\n");
     assert!(read(&own).is_err(), "a task could name the agent");
+    write("agents: { default: { command: [x], when: ['**/*.zzz'] } }\n");
+    let named = EngineFlags {
+        agent: Some("default".to_owned()),
+        ..own.clone()
+    };
+    assert!(
+        read(&named).is_err(),
+        "named, it is the file's all the same"
+    );
+    write("secrets: { command: [x] }\n");
+    assert!(read(&own).is_err(), "the scanner would be run");
+    let unjudged = EngineFlags {
+        no_gates: true,
+        ..EngineFlags::default()
+    };
+    assert!(read(&unjudged).is_ok(), "no gate, no scanner");
+    write("secrets: { enabled: false, command: [x] }\n");
+    assert!(read(&own).is_ok());
     write("mcp: { enabled: true, servers: { s: { command: x } } }\n");
     let mut engine = EngineFlags {
         agent_command: Some("x".to_owned()),
@@ -478,5 +496,21 @@ fn a_plan_that_requires_a_review_gets_a_reviewer() {
         );
         plan.review = false;
         assert!(!settings.require_review(&plan));
+    }
+}
+
+#[test]
+fn a_file_that_is_none_is_refused_and_not_read_for_ever() {
+    let temp = tempfile::tempdir().expect("a directory");
+    let root = temp.path();
+    std::fs::create_dir(root.join(".aura")).expect("a directory");
+    for (target, says) in [
+        ("/dev/zero", "not a regular file"),
+        (".", "not a regular file"),
+    ] {
+        std::os::unix::fs::symlink(target, root.join(PATH)).expect("a link");
+        let error = Config::load(root).expect_err("refused");
+        assert!(error.to_string().contains(says), "{error}");
+        std::fs::remove_file(root.join(PATH)).expect("removed");
     }
 }

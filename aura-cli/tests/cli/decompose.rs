@@ -207,8 +207,9 @@ fn step_by_step_and_the_plan_as_a_file() {
 fn an_agent_that_has_no_plan_is_an_error_that_says_so() {
     let world = World::new();
     let agent = agent(&world, &["I would", "rather", "not do that."]);
+    // Three questions were paid and a story is there: that is no refusal.
     let said = world.expect(
-        2,
+        1,
         &[
             "run",
             "Do it",
@@ -220,6 +221,8 @@ fn an_agent_that_has_no_plan_is_an_error_that_says_so() {
     );
     assert!(said.err.contains("not do that."), "{}", said.err);
     assert!(said.err.contains(".answer"), "{}", said.err);
+    assert!(!said.err.contains("nothing was started"), "{}", said.err);
+    assert!(said.err.contains("`aura story decompose "), "{}", said.err);
     let listed = world.expect(0, &["story", "list", "--json"]);
     let listed: Value = serde_json::from_str(&listed.out).expect("JSON");
     assert_eq!(listed[0]["status"], "created");

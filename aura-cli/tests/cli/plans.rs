@@ -145,9 +145,9 @@ fn a_dry_run_shows_what_would_be_done() {
         "run",
         &plan,
         "--agent-command",
-        "some agent",
+        "sh some-agent",
         "--gate",
-        "test=make test",
+        "test=true now",
         "--parallel",
         "2",
         "--dry-run",
@@ -155,11 +155,26 @@ fn a_dry_run_shows_what_would_be_done() {
     let said = world.expect(0, &words);
     for part in [
         "wave 1",
-        "agent default: some agent",
+        "agent default: sh some-agent",
         "gate test (required)",
         "2 agents at once",
     ] {
         assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+    // What a run refuses is refused here, too.
+    for (at, word, says) in [
+        (3, "no-such-agent", "no-such-agent"),
+        (5, "test=no-such-gate", "no-such-gate"),
+        (6, "--task=three", "no task `three`"),
+    ] {
+        let mut words = words.to_vec();
+        if at == 6 {
+            words.push(word);
+        } else {
+            words[at] = word;
+        }
+        let said = world.expect(2, &words);
+        assert!(said.err.contains(says), "{}", said.err);
     }
     assert_eq!(world.stories(), 0);
 }

@@ -314,7 +314,7 @@ fn a_dry_run_names_the_review() {
         "run",
         "docs/stories",
         "--agent-command",
-        "x",
+        "sh",
         "--gate",
         "test=true",
         "--dry-run",
@@ -324,7 +324,7 @@ fn a_dry_run_names_the_review() {
     let said = world.expect(0, &[&words[..], &["--no-review"]].concat());
     assert!(!said.out.contains("review"), "{}", said.out);
     let reviewed = world.plan("review: true\ntasks: [{ id: a, title: A, description: D }]\n");
-    let said = world.expect(0, &["run", &reviewed, "--agent-command", "x", "--dry-run"]);
+    let said = world.expect(0, &["run", &reviewed, "--agent-command", "sh", "--dry-run"]);
     assert!(said.out.contains("gate review (required)"), "{}", said.out);
     assert_eq!(world.stories(), 0);
 }

@@ -149,6 +149,15 @@ impl Limits {
         self == &Self::default()
     }
 
+    /// These, and where one of them is absent, the other's.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            attempts: self.attempts.or(other.attempts),
+            tokens: self.tokens.or(other.tokens),
+            cost_usd: self.cost_usd.or(other.cost_usd),
+        }
+    }
+
     /// Sets how many starts of agents the story may have.
     #[must_use]
     pub const fn attempts(mut self, starts: u64) -> Self {
@@ -205,7 +214,8 @@ pub struct RunOptions {
     pub accept_repo_changes: bool,
     /// Put a story branch that somebody else moved back to the accepted head.
     pub restore_branch: bool,
-    /// What the story may use up, earlier runs included. When no start fits any more the run pauses; run again with a higher limit.
+    /// What the story may use up, earlier runs included. When no start fits any more the run pauses; run again with a higher limit. A limit
+    /// that is absent here is that of the run before.
     #[serde(skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
     /// Which agent stands in for which. It does so for tasks that would have to wait for a limit of the first one's provider whose

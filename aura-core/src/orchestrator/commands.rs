@@ -89,8 +89,8 @@ impl Orchestrator {
         Ok(!self.store.events(story, seq, 1).await?.is_empty())
     }
 
-    /// Answers what nobody runs the story to answer.
-    pub(super) async fn answer_inbox(&self, lease: Lease) -> Result<()> {
+    /// Answers what nobody runs the story to answer. Whether the story was cancelled by that.
+    pub(super) async fn answer_inbox(&self, lease: Lease) -> Result<bool> {
         let story = lease.story();
         let (mut state, mut events) = self.load(story).await?;
         let run = state
@@ -99,7 +99,17 @@ impl Orchestrator {
             .map_or_else(|| RunId::from_uuid(Uuid::now_v7()), |run| run.id);
         let mut cancelled = false;
         for message in self.store.inbox(story).await? {
-            let answers = state.answer_command(message.verb.clone(), &message.actor);
+            let answers = match message.verb {
+                // The process of the run is gone, so that whoever takes it up would meet what was meant for that one.
+                Verb::Pause | Verb::Resume if state.run.is_some() => vec![NewEvent::story(
+                    EventKind::CommandRefused {
+                        verb: message.verb.clone(),
+                        actor: message.actor.clone(),
+                        why: "the run was interrupted, and no process goes on with it: run the story again".to_owned(),
+                    },
+                )],
+                _ => state.answer_command(message.verb.clone(), &message.actor),
+            };
             cancelled |= message.verb == Verb::Cancel && refusal(&answers).is_ok();
             let appended = self
                 .append(&lease, &mut state, Some(run), answers, Some(message.id))
@@ -113,7 +123,7 @@ impl Orchestrator {
                 .finished()
                 .await?;
         }
-        Ok(())
+        Ok(cancelled)
     }
 
     /// Stores events and folds them into `state`; `handled` is the message that they answer.

@@ -202,10 +202,18 @@ impl Decomposition {
         });
         let found = self.run().await;
         stops.abort();
-        if let Err(error) = self.aura.answer_inbox(self.lease).await {
-            tracing::warn!("requests were not answered: {}", told(&error));
+        match self.aura.answer_inbox(self.lease).await {
+            // It may have come when the plan was there already.
+            Ok(true) if found.is_ok() => Err(Error::new(
+                ErrorKind::Cancelled,
+                "the story was cancelled while it was cut into tasks",
+            )),
+            Ok(_) => found,
+            Err(error) => {
+                tracing::warn!("requests were not answered: {}", told(&error));
+                found
+            }
         }
-        found
     }
 
     async fn run(&mut self) -> Result<Plan> {

@@ -37,7 +37,8 @@ impl Orchestrator {
             return self.end_cancelled(lease, state, &events).await;
         }
         let mut notes: Vec<String> = ignored(&state, &options).into_iter().collect();
-        let options = self.check_run(&state, options)?;
+        let mut options = self.check_run(&state, options)?;
+        options.limits = options.limits.or(last_limits(&events));
         let used = self.check_agents(&state, &options).await?;
         self.check_gates(&state, options.accept_config)?;
         self.check_review(&state)?;
@@ -559,6 +560,15 @@ fn open_intents(state: &State, events: &[Event]) -> Vec<Event> {
             events.iter().rev().find(recorded).cloned()
         })
         .collect()
+}
+
+/// What the last run of the story was limited to.
+fn last_limits(events: &[Event]) -> Limits {
+    let options = events.iter().rev().find_map(|event| match &event.kind {
+        EventKind::RunStarted { options, .. } => Some(options),
+        _ => None,
+    });
+    options.map(|options| options.limits).unwrap_or_default()
 }
 
 /// Agents that are of another version than when a run of the story last began.

@@ -11,7 +11,6 @@ use crate::engine::{StoryPlaces, Workshop, blocking, checked_out, stamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::git::{Oid, RefMove, sweep_trash};
 use crate::model::{CommitId, Event, EventKind, NewEvent, Policy, StoryId, StorySpec};
-use crate::plan::check_patterns;
 use crate::store::StorySummary;
 
 /// Agents at once, at most.
@@ -29,7 +28,7 @@ impl Orchestrator {
             return Err(Error::new(ErrorKind::InvalidInput, "a story needs a title"));
         }
         if let (Some(plan), Some(patterns)) = (&spec.plan, &self.shop.patterns) {
-            check_patterns(plan, patterns)?;
+            patterns.check(plan)?;
         }
         let id = StoryId::from_uuid(Uuid::now_v7());
         let shop = self.shop.clone();

@@ -20,7 +20,7 @@ mod tests;
 
 pub(crate) use build::refusal;
 pub(crate) use draft::{Done, Draft, DraftTask, Place, Problems, StatedWave};
-pub(crate) use rules::{Rules, check_patterns};
+pub(crate) use rules::Rules;
 pub(crate) use scope::{covers, refuse_entry};
 pub(crate) use select::{epic_name, numbered};
 pub(crate) use suggest::{closest, shown};

@@ -53,11 +53,17 @@ impl Rules<'_> {
     }
 }
 
-/// Refuses a plan whose tasks name patterns that are not there.
-///
-/// # Errors
-/// `InvalidPlan` with every one of them.
-pub(crate) fn check_patterns(plan: &Plan, patterns: &Patterns) -> Result<()> {
+impl Patterns {
+    /// Refuses a plan whose tasks name patterns that are not there.
+    ///
+    /// # Errors
+    /// `InvalidPlan` with every one of them.
+    pub fn check(&self, plan: &Plan) -> Result<()> {
+        check_patterns(plan, self)
+    }
+}
+
+fn check_patterns(plan: &Plan, patterns: &Patterns) -> Result<()> {
     let problems: Vec<Problem> = plan
         .tasks
         .iter()

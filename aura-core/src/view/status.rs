@@ -23,6 +23,9 @@ pub struct StatusView {
     /// A run is under way by the log, but no process goes on with it: it was killed, and a new run takes it up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interrupted: bool,
+    /// Why the last run or landing ended as it did, where it was not simply done; nothing while one is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The wave under way, counted from 0; between runs the first one with unfinished tasks, at the end the last one.
     pub wave: usize,
     /// How many waves the plan has; 0 while there is no plan.
@@ -165,6 +168,7 @@ impl StatusView {
             title: story.title.clone(),
             status: state.status,
             interrupted: false,
+            reason: reason(state, &history),
             wave: current_wave(state),
             waves: state.plan.as_ref().map_or(0, |plan| plan.waves.len()),
             branch: story.branch.clone(),
@@ -187,6 +191,14 @@ impl StatusView {
             usage: state.usage,
         })
     }
+}
+
+/// What somebody who looks at a story that rests has to know first.
+fn reason(state: &State, history: &History) -> Option<String> {
+    if state.run.is_some() || state.status == StoryStatus::Completed {
+        return None;
+    }
+    history.end.as_ref().and_then(|(_, reason)| reason.clone())
 }
 
 fn limits(state: &State) -> Vec<ProviderLimit> {

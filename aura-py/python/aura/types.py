@@ -379,6 +379,7 @@ class StatusView(TypedDict):
     title: str
     status: StoryStatus
     interrupted: NotRequired[bool]
+    reason: NotRequired[str]
     wave: int
     waves: int
     branch: str

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use aura_core::{Error, Limits, Plan, Result};
+use aura_core::{Error, ErrorKind, Limits, Plan, Result};
 
 use super::find_to_work;
 use crate::args::DecomposeArgs;
@@ -19,6 +19,9 @@ use crate::settings::Settings;
 pub(super) async fn decompose(environment: &Environment, args: &DecomposeArgs) -> Result<Exit> {
     let engine = (&args.place, &args.engine, args.parallel);
     let mut settings = Settings::read_to_decompose(environment, engine, &args.tasks)?;
+    if let Some(file) = &args.output {
+        check_output(file)?;
+    }
     let (aura, story) = find_to_work(&mut settings, args.story.as_deref()).await?;
     let limits = settings.limits_of_questions(Limits::default());
     let options = args.tasks.options(settings.parallel).limits(limits);
@@ -39,15 +42,37 @@ pub(super) async fn decompose(environment: &Environment, args: &DecomposeArgs) -
     Ok(Exit::Done)
 }
 
+/// Refuses a place that nothing can be written to, before an agent is paid for what belongs there.
+fn check_output(file: &Path) -> Result<()> {
+    let folder = folder_of(file);
+    let refused = |why: String| {
+        let message = format!("the plan cannot be written to {}: {why}", file.display());
+        Err(Error::new(ErrorKind::InvalidInput, message))
+    };
+    if file.is_dir() {
+        return refused("it is a directory".to_owned());
+    }
+    match tempfile::NamedTempFile::new_in(folder) {
+        Ok(_) => Ok(()),
+        Err(_) if !folder.is_dir() => {
+            refused(format!("there is no directory {}", folder.display()))
+        }
+        Err(error) => refused(format!("{}: {}", folder.display(), error.kind())),
+    }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 /// Writes the plan whole or not at all.
 fn write(plan: &Plan, file: &Path) -> Result<()> {
     let text = plan.to_yaml()?;
     let failed = |error| Error::io("write", file, error);
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let mut temporary =
-        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+    let mut temporary = tempfile::NamedTempFile::new_in(folder_of(file)).map_err(failed)?;
     temporary.write_all(text.as_bytes()).map_err(failed)?;
     temporary
         .persist(file)

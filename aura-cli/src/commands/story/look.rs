@@ -3,7 +3,7 @@
 use aura_core::{Error, ErrorKind, EventKind, Result, TaskStatus};
 
 use super::{find, open};
-use crate::args::{GraphArgs, LogsArgs, Place, Which};
+use crate::args::{Again, EngineFlags, GraphArgs, LogsArgs, Place, Which};
 use crate::commands::plan;
 use crate::environment::Environment;
 use crate::exit::Exit;
@@ -62,7 +62,8 @@ pub(super) async fn report(environment: &Environment, which: &Which) -> Result<E
     if which.json {
         output::json(&report)?;
     } else {
-        output::line(render::report(&report, Style::of_stdout()))?;
+        let again = Again::of(id, &which.place, &EngineFlags::default());
+        output::line(render::report(&report, &again, Style::of_stdout()))?;
     }
     Ok(Exit::Done)
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::steer::ACTOR;
 use super::{find, find_to_work};
-use crate::args::{CompleteArgs, StoryRunArgs, WaitArgs};
+use crate::args::{Again, CompleteArgs, EngineFlags, StoryRunArgs, WaitArgs};
 use crate::commands::detach;
 use crate::commands::drive::{land, tell, tell_end, to_the_end};
 use crate::commands::hold::until_released;
@@ -86,8 +86,10 @@ async fn follow(
         .restore_branch(args.accept.restore_branch);
     let mut reporter = Reporter::choose(args.run.json);
     let landing = landing(&args.run.land, &args.engine);
-    let ended = to_the_end(environment, aura, story, options, &landing, &mut reporter).await?;
-    tell_end(ended, args.run.json, args.run.land.merge)
+    let again = Again::of(story, &args.place, &args.engine);
+    let tellers = (&again, &mut reporter);
+    let ended = to_the_end(environment, aura, story, options, &landing, tellers).await?;
+    tell_end(ended, &again, args.run.json, args.run.land.merge)
 }
 
 /// Judges the result and, where asked for, lands it.
@@ -99,13 +101,14 @@ pub(super) async fn complete(environment: &Environment, args: &CompleteArgs) -> 
     let (aura, story) = find_to_work(&mut settings, args.which.story.as_deref()).await?;
     let mut landing = landing(&args.land, &args.engine);
     landing.cleanup = args.cleanup;
+    let again = Again::of(story, &args.which.place, &args.engine);
     if !args.cleanup && has_landed(&aura, story, &landing.options()).await? {
         // The answer to the same question may have been lost.
-        return tell(&aura.report(story).await?, args.which.json, true);
+        return tell(&aura.report(story).await?, &again, args.which.json, true);
     }
     let mut reporter = Reporter::choose(args.which.json);
-    let ended = land(&aura, story, &landing, &mut reporter).await?;
-    tell_end(ended, args.which.json, args.land.merge)
+    let ended = land(&aura, story, &landing, (&again, &mut reporter)).await?;
+    tell_end(ended, &again, args.which.json, args.land.merge)
 }
 
 /// Whether a landing with these very options has taken place; cleaning up left aside.
@@ -148,7 +151,8 @@ pub(super) async fn wait(environment: &Environment, args: &WaitArgs) -> Result<E
     }
     let report = aura.report(story).await?;
     let merge = asked_to_land(&aura, story).await?;
-    tell(&report, args.which.json, merge)
+    let again = Again::of(story, &args.which.place, &EngineFlags::default());
+    tell(&report, &again, args.which.json, merge)
 }
 
 /// Whether the last thing that was asked of the story is a landing.

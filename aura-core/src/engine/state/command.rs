@@ -57,6 +57,7 @@ impl State {
                 Some(Stop::Pause(why)) if why == REQUESTED => {
                     Ok(vec![NewEvent::story(EventKind::RunResumed {})])
                 }
+                None if self.run.is_some() => Err("the run is under way and not paused".to_owned()),
                 _ => Err("there is no pause to take back; start a run instead".to_owned()),
             },
             Verb::Cancel => match (&self.run, &self.landing) {

@@ -335,12 +335,7 @@ async fn what_was_not_shown_to_one_who_cannot_look_needs_a_person() {
         (&partly, false, "Approved", "passed"),
         (&partly, true, "Approved", unseen),
         (&partly, true, "Approved with Comments", unseen),
-        (
-            &partly,
-            true,
-            "Rejected",
-            "Rejected: ",
-        ),
+        (&partly, true, "Rejected", "Rejected: "),
     ] {
         let agent = Scripted {
             play: Box::new(move |_, request, _| {

@@ -452,6 +452,33 @@ async fn a_cancel_from_elsewhere_ends_it_and_the_story() {
     world.assert_clean();
 }
 
+/// Asks for a cancel at the last moment: when the plan is about to be accepted.
+#[tokio::test]
+async fn a_cancel_that_comes_with_the_plan_is_heard() {
+    let world = world(Answering::new([says(GOOD)])).await;
+    let (aura, story) = (world.aura.clone(), world.story);
+    let hooks = DecomposeHooks::default().adjust(move |_| {
+        let sent = aura.store.send(story, Verb::Cancel, "somebody");
+        wait_here(sent).expect("sent");
+        Ok(())
+    });
+    let options = DecomposeOptions::default();
+    let error = world.aura.decompose_with(story, options, hooks).await;
+    assert_eq!(error.expect_err("cancelled").kind(), ErrorKind::Cancelled);
+    assert_eq!(world.status().await, StoryStatus::Cancelled);
+}
+
+/// Waits for something that needs nobody else.
+fn wait_here<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+    }
+}
+
 #[tokio::test]
 async fn other_requests_wait_for_its_end_and_are_answered_then() {
     let working = Arc::new(Semaphore::new(0));

@@ -11,7 +11,7 @@ use super::repository;
 use crate::Orchestrator;
 use crate::error::ErrorKind;
 use crate::gate::{ConfiguredGate, Gate, GateContext, GateReport, GateRequest};
-use crate::model::{GatePoint, GateVerdict, RunOptions, StoryStatus, Verb};
+use crate::model::{GatePoint, GateVerdict, RunOptions, RunOutcome, StoryStatus, Verb};
 use crate::store::{MemoryStore, StoryStore};
 
 fn memory() -> Arc<dyn StoryStore> {
@@ -88,6 +88,27 @@ fn an_interrupted_run_is_cancelled_without_its_agents_and_gates() {
         let (state, _) = aura.load(id).await.expect("loaded");
         assert_eq!(state.status, StoryStatus::Cancelled);
         assert!(state.run.is_none());
+    });
+}
+
+#[test]
+fn an_interrupted_run_can_be_neither_paused_nor_resumed() {
+    let (_directory, path) = repository();
+    let store = memory();
+    let working = Arc::new(Semaphore::new(0));
+    let agent = Held(Arc::clone(&working));
+    let id = interrupt(open(&path, &store, agent, []), &["a"], &working);
+    runtime().block_on(async {
+        let aura = open(&path, &store, Plain, []).await;
+        for verb in [Verb::Pause, Verb::Resume] {
+            let refused = aura.command(id, verb, "tester").await;
+            let refused = refused.expect_err("nobody could pause");
+            assert_eq!(refused.kind(), ErrorKind::Refused);
+            assert!(refused.to_string().contains("was interrupted"), "{refused}");
+        }
+        let run = aura.run(id, RunOptions::default()).await.expect("taken up");
+        let report = run.wait().await.expect("a report");
+        assert_eq!(report.outcome, RunOutcome::ReadyToComplete, "not paused");
     });
 }
 
