@@ -1,6 +1,6 @@
 //! The lines that one commit has and another has not. Reads objects and nothing else.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
 use git2::{Delta, DiffFindOptions, DiffOptions, FileMode, ObjectType, Oid, Patch, Repository};
@@ -27,21 +27,31 @@ pub(crate) struct AddedFile {
 /// The part of a file that is new.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AddedContent {
-    /// Runs of lines without an old line between them, in order.
-    Lines(Vec<AddedLines>),
+    /// It has lines.
+    Lines(AddedLines),
     /// It has a zero byte near its beginning and was not compared.
     Binary,
     /// It has more than [`LARGEST`] bytes, here how many, and was not compared.
     Huge(usize),
 }
 
-/// Lines one after the other, all of them new, as they are in the file: of any encoding, with their ends.
+/// A file some of whose lines are new.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AddedLines {
-    /// The number of the first one, from 1.
-    pub(crate) first: u32,
-    /// Their bytes.
-    pub(crate) bytes: Vec<u8>,
+    /// All of it, of any encoding.
+    pub(crate) file: Vec<u8>,
+    /// The numbers of the new lines, from 1: runs without an old line between them, in order.
+    pub(crate) new: Vec<Range<u32>>,
+}
+
+impl AddedLines {
+    /// Whether any of these lines is new.
+    pub(crate) fn any_new(&self, first: u32, last: u32) -> bool {
+        let begins_later = self.new.partition_point(|run| run.end <= first);
+        self.new
+            .get(begins_later)
+            .is_some_and(|run| run.start <= last)
+    }
 }
 
 /// Shows `visit` each file that has lines in `commit` and not in `base`, sorted by path, until it breaks.
@@ -87,7 +97,7 @@ pub(crate) fn added_lines(
                 FileMode::Commit | FileMode::Tree | FileMode::Unreadable
             );
         let content = compare(&repo, was_file.then(|| was.id()), side.id())?;
-        if content == AddedContent::Lines(Vec::new()) {
+        if matches!(&content, AddedContent::Lines(lines) if lines.new.is_empty()) {
             continue;
         }
         let path = shown(side.path_bytes().unwrap_or_default());
@@ -150,35 +160,33 @@ fn compare(repo: &Repository, old: Option<Oid>, new: Oid) -> Result<AddedContent
         _ => None,
     };
     let old = old.as_ref().map_or(&[][..], |blob| blob.content());
-    let lines = if old.is_empty() {
-        whole(new.content())
+    let file = new.content().to_vec();
+    let new = if old.is_empty() {
+        whole(&file)
     } else {
-        differences(old, new.content())?
+        differences(old, &file)?
     };
-    Ok(AddedContent::Lines(lines))
+    Ok(AddedContent::Lines(AddedLines { file, new }))
 }
 
 fn is_binary(content: &[u8]) -> bool {
     content[..content.len().min(BINARY_LOOK)].contains(&0)
 }
 
-fn whole(content: &[u8]) -> Vec<AddedLines> {
-    if content.is_empty() {
-        return Vec::new();
-    }
-    vec![AddedLines {
-        first: 1,
-        bytes: content.to_vec(),
-    }]
+fn whole(content: &[u8]) -> Vec<Range<u32>> {
+    let ends = content.iter().filter(|byte| **byte == b'\n').count();
+    let open = usize::from(content.last().is_some_and(|byte| *byte != b'\n'));
+    let count = u32::try_from(ends + open).unwrap_or(u32::MAX - 1);
+    let all = 1..count + 1;
+    (!all.is_empty()).then_some(all).into_iter().collect()
 }
 
-fn differences(old: &[u8], new: &[u8]) -> Result<Vec<AddedLines>> {
+fn differences(old: &[u8], new: &[u8]) -> Result<Vec<Range<u32>>> {
     let mut options = DiffOptions::new();
     options.context_lines(0).force_text(true);
     let patch = Patch::from_buffers(old, None, new, None, Some(&mut options))
         .during("compare two versions of a file")?;
-    let mut all: Vec<AddedLines> = Vec::new();
-    let mut next = 0;
+    let mut all: Vec<Range<u32>> = Vec::new();
     for hunk in 0..patch.num_hunks() {
         let count = patch.num_lines_in_hunk(hunk).during("read a difference")?;
         for line in 0..count {
@@ -187,13 +195,9 @@ fn differences(old: &[u8], new: &[u8]) -> Result<Vec<AddedLines>> {
                 continue;
             };
             match all.last_mut() {
-                Some(run) if number == next => run.bytes.extend_from_slice(line.content()),
-                _ => all.push(AddedLines {
-                    first: number,
-                    bytes: line.content().to_vec(),
-                }),
+                Some(run) if run.end == number => run.end += 1,
+                _ => all.push(number..number + 1),
             }
-            next = number + 1;
         }
     }
     Ok(all)

@@ -21,9 +21,9 @@ struct Entry {
 }
 
 impl Allowed {
-    /// Reads a list: a pattern of paths a line, with the name of a rule after it or without; `#` begins a comment.
-    /// The error names the line.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    /// Reads a list: a pattern of paths a line, with the name of a rule after it or without; `#` begins a comment. `is_rule` says which
+    /// words name one. The error names the line.
+    pub(super) fn parse(text: &str, is_rule: impl Fn(&str) -> bool) -> Result<Self, String> {
         let mut entries = Vec::new();
         for (at, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -51,6 +51,13 @@ impl Allowed {
     }
 }
 
-fn is_rule(name: &str) -> bool {
+/// Whether a word names a rule that is built in.
+pub(super) fn is_built_in(name: &str) -> bool {
     scanner().is_ok_and(|scanner| scanner.rules().any(|rule| rule.id == name))
+}
+
+/// Whether a word could name a rule of a program, and is no path.
+pub(super) fn may_be_rule(name: &str) -> bool {
+    let is_plain = |one: char| one.is_ascii_alphanumeric() || one == '-' || one == '_';
+    !name.is_empty() && name.chars().all(is_plain)
 }

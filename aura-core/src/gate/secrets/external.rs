@@ -36,13 +36,15 @@ struct Leak {
     rule: String,
     file: String,
     start_line: u32,
+    #[serde(default)]
+    end_line: u32,
 }
 
-/// The directory with the lines, and which file of it is which.
+/// The directory with the files, and which file of it is which.
 struct Copies {
     directory: tempfile::TempDir,
-    /// By the name below the directory.
-    paths: HashMap<String, String>,
+    /// The file, and which of its lines are new, by the name below the directory.
+    paths: HashMap<String, (String, AddedLines)>,
     looked: Looked,
     allowed: Allowed,
     settings: bool,
@@ -101,19 +103,24 @@ fn copy(request: &GateRequest, cancel: &CancellationToken) -> Result<Copies, Unj
         directory,
         paths: HashMap::new(),
         looked: Looked::default(),
-        allowed: allowed(request)?,
+        allowed: allowed(request, super::allow::may_be_rule)?,
         settings: settings.is_some(),
     };
     let mut failure = None;
     each_file(request, cancel, |file| match file.content {
-        AddedContent::Lines(runs) => {
+        AddedContent::Lines(lines) => {
             // Numbered, so that no file is in the way of another, whatever their names are.
             let number = copies.paths.len();
             let name = format!("lines/{number}/{}", safe(&file.path));
-            if let Err(error) = write(&top.join(&name), &runs) {
-                failure = Some(failed("copy the lines", &error));
+            if let Err(error) = write(&top.join(&name), &lines.file) {
+                failure = Some(failed("copy the files", &error));
             }
-            copies.paths.insert(name, file.path);
+            // The bytes are on the disk.
+            let new = AddedLines {
+                file: Vec::new(),
+                ..lines
+            };
+            copies.paths.insert(name, (file.path, new));
         }
         other => copies.looked.leave_out(&file.path, &other),
     })?;
@@ -135,19 +142,9 @@ fn safe(path: &str) -> String {
     parts.join("/")
 }
 
-/// Lines that are not new are empty, so that the numbers are right.
-fn write(path: &Path, runs: &[AddedLines]) -> std::io::Result<()> {
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if let Some(above) = path.parent() {
         fs::create_dir_all(above)?;
-    }
-    let mut bytes = Vec::new();
-    let mut line = 1;
-    for run in runs {
-        let missing = run.first.saturating_sub(line);
-        bytes.extend(std::iter::repeat_n(b'\n', missing as usize));
-        bytes.extend_from_slice(&run.bytes);
-        let more = run.bytes.iter().filter(|byte| **byte == b'\n').count();
-        line = run.first + u32::try_from(more).unwrap_or(u32::MAX);
     }
     fs::write(path, bytes)
 }
@@ -232,16 +229,22 @@ fn read(copies: Copies, found: bool) -> Result<Looked, Unjudged> {
     let mut looked = copies.looked;
     for leak in leaks {
         let name = leak.file.trim_start_matches("./");
-        let Some(path) = copies.paths.get(name) else {
+        let Some((path, lines)) = copies.paths.get(name) else {
             return Err(unreadable("names a file that it was not given"));
         };
+        let (first, last) = (leak.start_line.max(1), leak.end_line.max(leak.start_line));
+        if !lines.any_new(first, last.max(first)) {
+            continue;
+        }
         let rule: String = text::head(&leak.rule, MAX_NAME)
             .chars()
             .filter(|one| one.is_ascii_alphanumeric() || "-_.".contains(*one))
             .collect();
-        if !copies.allowed.has(path, &rule) {
+        if copies.allowed.has(path, &rule) {
+            looked.let_through(path, first, &rule);
+        } else {
             let message = report::message(&rule, "a secret, as the program says");
-            looked.find(path, leak.start_line.max(1), None, message);
+            looked.find(path, first, None, message);
         }
     }
     Ok(looked)

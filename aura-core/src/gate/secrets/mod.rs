@@ -54,8 +54,8 @@ impl SecretsGate {
     }
 
     /// With the rules of a program that takes the arguments of `gitleaks` (8.19 or later), which no shell interprets, instead of
-    /// those that are built in. It is given copies of the added lines, at their paths and line numbers below an empty directory, and the
-    /// base's `.gitleaks.toml` where there is one.
+    /// those that are built in. It is given copies of the changed files, at their paths below an empty directory, and the base's
+    /// `.gitleaks.toml` where there is one; what it finds in lines that are not new does not count.
     ///
     /// Nothing that it prints is kept. Whatever it does but say that it found something or nothing is `Broken`.
     pub fn external<I, S>(argv: I) -> Self
@@ -132,7 +132,7 @@ async fn built_in(request: &GateRequest, cancel: &CancellationToken) -> Result<L
 
 fn look(request: &GateRequest, cancel: &CancellationToken) -> Result<Looked, Unjudged> {
     let scanner = scan::scanner().map_err(Unjudged::Broken)?;
-    let allowed = allowed(request)?;
+    let allowed = allowed(request, allow::is_built_in)?;
     let mut looked = Looked::default();
     let mut stopped = None;
     each_file(request, cancel, |file| {
@@ -148,25 +148,26 @@ fn look(request: &GateRequest, cancel: &CancellationToken) -> Result<Looked, Unj
     }
 }
 
-/// What looks like a secret in the lines of a file, or is one by its path.
+/// What looks like a secret and is new in a file, or is one by its path. The whole file is looked at: the body of a key may be new between
+/// lines that were there.
 fn scan(scanner: &scan::Scanner, file: &git::AddedFile) -> Result<Vec<scan::Hit>, String> {
     let mut hits: Vec<_> = scanner.scan_path(&file.path)?.into_iter().collect();
-    if let AddedContent::Lines(runs) = &file.content {
-        for run in runs {
-            hits.extend(scanner.scan(&file.path, run.first, &run.bytes)?);
-        }
+    if let AddedContent::Lines(lines) = &file.content {
+        let found = scanner.scan(&file.path, &lines.file)?.into_iter();
+        hits.extend(found.filter(|hit| lines.any_new(hit.line, hit.last)));
     }
     Ok(hits)
 }
 
 /// The list of the base: the work does not decide what is looked for in it.
-fn allowed(request: &GateRequest) -> Result<Allowed, Unjudged> {
+fn allowed(request: &GateRequest, is_rule: impl Fn(&str) -> bool) -> Result<Allowed, Unjudged> {
     let base = request.base.into();
     let list = git::file_at(&request.workspace, base, allow::PATH, allow::LARGEST)?;
     let list = list.unwrap_or_default();
     let text = std::str::from_utf8(&list)
         .map_err(|_| Unjudged::Broken(format!("{} is no text in UTF-8", allow::PATH)))?;
-    Allowed::parse(text).map_err(|why| Unjudged::Broken(format!("{why}; correct the list")))
+    Allowed::parse(text, is_rule)
+        .map_err(|why| Unjudged::Broken(format!("{why}; correct the list")))
 }
 
 /// Shows every file with added lines, until the gate has to stop.

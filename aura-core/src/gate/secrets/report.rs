@@ -32,14 +32,19 @@ impl Looked {
                 self.allowed
                     .push(format!("{path}:{line} ({rule}), by its line"));
             } else if allowed.has(path, rule) {
-                self.allowed
-                    .push(format!("{path}:{line} ({rule}), by {}", allow::PATH));
+                self.let_through(path, *line, rule);
             } else {
                 let length = hit.length.map(|length| format!(" ({length} bytes)"));
                 let message = message(rule, &hit.says) + &length.unwrap_or_default();
                 self.find(path, *line, Some(hit.column), message);
             }
         }
+    }
+
+    /// Takes a place that the repository's list lets through.
+    pub(super) fn let_through(&mut self, path: &str, line: u32, rule: &str) {
+        self.allowed
+            .push(format!("{path}:{line} ({rule}), by {}", allow::PATH));
     }
 
     /// Takes one finding.

@@ -38,7 +38,7 @@ pub(super) enum Reach {
     /// Each line that has one of the rule's words.
     #[default]
     Line,
-    /// All lines together that stand beside each other.
+    /// The whole file.
     Text,
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Hit {
     pub(super) says: String,
     /// From 1.
     pub(super) line: u32,
+    /// The line that it ends in.
+    pub(super) last: u32,
     /// In bytes, from 1.
     pub(super) column: u32,
     /// Bytes that the secret has; `None` where the file as a whole is one.
@@ -124,6 +126,7 @@ impl Scanner {
                     rule: one.rule.id.clone(),
                     says: one.rule.says.clone(),
                     line: 1,
+                    last: 1,
                     column: 1,
                     length: None,
                     allowed: false,
@@ -133,11 +136,11 @@ impl Scanner {
         Ok(None)
     }
 
-    /// What looks like a secret in lines of a file, of which the first has the number `first`. In order.
+    /// What looks like a secret in a file, in order.
     ///
     /// # Errors
     /// The rule that cannot be used, and why.
-    pub(super) fn scan(&self, path: &str, first: u32, text: &[u8]) -> Result<Vec<Hit>, String> {
+    pub(super) fn scan(&self, path: &str, text: &[u8]) -> Result<Vec<Hit>, String> {
         let mut found = Vec::new();
         let is_written = !self.unwritten.covers_path(path)?;
         for (rule, part) in self.candidates(path, text) {
@@ -170,10 +173,19 @@ impl Scanner {
         found.sort_by_key(|found| (found.secret.start, found.rule));
         let found = without_overlaps(found);
         let mut lines = Lines::new(text);
-        Ok(located(text, first, &found)
+        Ok(located(text, &found)
             .map(|(found, line, start)| {
                 let around = near(&lines.around(&found.secret), &found.secret);
-                self.hit(found, line, start, &text[around])
+                let ends = text[found.secret.clone()]
+                    .iter()
+                    .filter(|byte| **byte == b'\n');
+                let more = u32::try_from(ends.count()).unwrap_or(u32::MAX);
+                self.hit(
+                    found,
+                    (line, line.saturating_add(more)),
+                    start,
+                    &text[around],
+                )
             })
             .collect())
     }
@@ -214,12 +226,13 @@ impl Scanner {
         Ok(rule.guess.is_none() || doubt::looks_random(find.secret))
     }
 
-    fn hit(&self, found: &Found, line: u32, start: usize, around: &[u8]) -> Hit {
+    fn hit(&self, found: &Found, (line, last): (u32, u32), start: usize, around: &[u8]) -> Hit {
         let rule = &self.rules[found.rule].rule;
         Hit {
             rule: rule.id.clone(),
             says: rule.says.clone(),
             line,
+            last,
             column: u32::try_from(found.secret.start - start + 1).unwrap_or(u32::MAX),
             length: Some(found.secret.len()),
             allowed: around.windows(ALLOW.len()).any(|window| window == ALLOW),
@@ -286,10 +299,9 @@ fn without_overlaps(found: Vec<Found>) -> Vec<Found> {
 /// With the number of the line that each begins in, and where that line begins.
 fn located<'a>(
     text: &'a [u8],
-    first: u32,
     found: &'a [Found],
 ) -> impl Iterator<Item = (&'a Found, u32, usize)> {
-    let (mut line, mut start, mut seen) = (first, 0, 0);
+    let (mut line, mut start, mut seen) = (1, 0, 0);
     found.iter().map(move |one| {
         for (at, _) in text[seen..one.secret.start]
             .iter()

@@ -5,7 +5,7 @@ mod gate;
 mod measured;
 mod synthetic;
 
-use super::allow::Allowed;
+use super::allow::{Allowed, is_built_in, may_be_rule};
 use super::doubt;
 use super::exception::{Exception, Find};
 use super::rule::{Reach, Rule, Where, compile, entropy};
@@ -16,7 +16,7 @@ use synthetic::{KINDS, LINE, Random, file, github, private_key};
 
 /// What is found in a file: `RULE:LINE`, with `!` before what its line lets through.
 fn found(path: &str, text: &str) -> Vec<String> {
-    let hits = scanner().unwrap().scan(path, 1, text.as_bytes()).unwrap();
+    let hits = scanner().unwrap().scan(path, text.as_bytes()).unwrap();
     let show = |hit: super::scan::Hit| {
         let allowed = if hit.allowed { "!" } else { "" };
         format!("{allowed}{}:{}", hit.rule, hit.line)
@@ -79,7 +79,7 @@ fn find_synthetic(seed: u64, each: usize) {
         let before = missed.len();
         for _ in 0..each {
             let (path, text, secret) = file(kind, &mut random);
-            let hits = scanner().unwrap().scan(path, 1, text.as_bytes()).unwrap();
+            let hits = scanner().unwrap().scan(path, text.as_bytes()).unwrap();
             if !hits.iter().any(|hit| hit.line == LINE) {
                 missed.push(format!("{} in {path}", kind.name));
             }
@@ -179,8 +179,8 @@ fn a_line_is_needed_for_what_has_a_shape_and_several_for_a_key() {
     // Bytes that are no text are no obstacle.
     let mut bytes = b"\xff\xfe\x80 ".to_vec();
     bytes.extend_from_slice(one.as_bytes());
-    let hits = scanner().unwrap().scan("a", 41, &bytes).unwrap();
-    assert_eq!((hits.len(), hits[0].line, hits[0].column), (1, 41, 5));
+    let hits = scanner().unwrap().scan("a", &bytes).unwrap();
+    assert_eq!((hits.len(), hits[0].line, hits[0].column), (1, 1, 5));
     assert_eq!(hits[0].length, Some(40));
 }
 
@@ -196,7 +196,7 @@ fn a_line_may_say_that_it_is_none() {
 #[test]
 fn a_list_allows_files_and_rules() {
     let list = "# comment\n\ntests/**\ndocs/*.md github-pat\nwith blank.txt\n";
-    let allowed = Allowed::parse(list).unwrap();
+    let allowed = Allowed::parse(list, is_built_in).unwrap();
     for (path, rule, expected) in [
         ("tests/a/b.rs", "any", true),
         ("tests.rs", "any", false),
@@ -207,7 +207,17 @@ fn a_list_allows_files_and_rules() {
     ] {
         assert_eq!(allowed.has(path, rule), expected, "{path} {rule}");
     }
-    let why = Allowed::parse("fine\nbroken[").unwrap_err();
+    // A program has rules of its own.
+    let list = "b.txt company-token\nwith blank.txt\n";
+    let allowed = Allowed::parse(list, may_be_rule).unwrap();
+    for (path, rule, expected) in [
+        ("b.txt", "company-token", true),
+        ("b.txt", "other", false),
+        ("with blank.txt", "other", true),
+    ] {
+        assert_eq!(allowed.has(path, rule), expected, "{path} {rule}");
+    }
+    let why = Allowed::parse("fine\nbroken[", is_built_in).unwrap_err();
     assert!(why.contains(".aura/secrets-allow, line 2"), "{why}");
 }
 
@@ -230,7 +240,7 @@ fn words_entropy_and_doubt_each_decide() {
         })
         .unwrap()
     };
-    let count = |rule, text: &str| scanner(rule).scan("a", 1, text.as_bytes()).unwrap().len();
+    let count = |rule, text: &str| scanner(rule).scan("a", text.as_bytes()).unwrap().len();
     assert_eq!(count(rule("ghp_", 3.0), &token), 1);
     // Without its word on the line, a rule is not asked, unless it is asked about all lines.
     assert_eq!(count(rule("elsewhere", 3.0), &token), 0);
@@ -250,7 +260,7 @@ fn words_entropy_and_doubt_each_decide() {
         expression: Some("(?<unclosed".to_owned()),
         ..rule("ghp_", 0.0)
     };
-    let why = scanner(broken).scan("a", 1, b"ghp_");
+    let why = scanner(broken).scan("a", b"ghp_");
     assert!(why.unwrap_err().contains("the rule one cannot be used"));
 }
 
@@ -290,7 +300,7 @@ fn places_are_told_in_long_lines_and_after_them() {
     let token = github(&mut Random::new(13));
     let many = format!("{token} ").repeat(3_000);
     let text = format!("one\n{many}\n\n  {token}");
-    let hits = scanner().unwrap().scan("a", 1, text.as_bytes()).unwrap();
+    let hits = scanner().unwrap().scan("a", text.as_bytes()).unwrap();
     let places: Vec<_> = hits.iter().map(|hit| (hit.line, hit.column)).collect();
     let width = u32::try_from(token.len() + 1).unwrap();
     let expected = (0..3_000).map(|at| (2, at * width + 1));

@@ -21,10 +21,13 @@ fn added(world: &World, base: Oid, commit: Oid) -> Vec<AddedFile> {
 /// A file a line: its path, then what is new as `NUMBER:TEXT`.
 fn show(files: &[AddedFile]) -> Vec<String> {
     let show = |file: &AddedFile| match &file.content {
-        AddedContent::Lines(runs) => {
-            let runs = runs.iter().map(|run| {
-                let text = String::from_utf8_lossy(&run.bytes).replace('\n', "|");
-                format!(" {}:{text}", run.first)
+        AddedContent::Lines(lines) => {
+            let runs = lines.new.iter().map(|run| {
+                let (first, count) = (run.start as usize - 1, run.len());
+                let new = lines.file.split_inclusive(|byte| *byte == b'\n');
+                let new: Vec<u8> = new.skip(first).take(count).flatten().copied().collect();
+                let text = String::from_utf8_lossy(&new).replace('\n', "|");
+                format!(" {}:{text}", run.start)
             });
             format!("{}{}", file.path, runs.collect::<String>())
         }

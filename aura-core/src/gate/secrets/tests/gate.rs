@@ -132,6 +132,27 @@ async fn new_lines_are_judged_and_the_secret_is_nowhere() {
 }
 
 #[tokio::test]
+async fn the_body_of_a_key_is_found_between_lines_that_were_there() {
+    let key = private_key(&mut Random::new(25));
+    let (mark, rest) = key.split_once('\n').unwrap();
+    let end = key.trim_end().rsplit_once('\n').unwrap().1;
+    let world = World::new();
+    let empty = format!("{mark}\nput the key here\n{end}\n");
+    let base = world.commit(&[("key.pem", empty.as_bytes())]);
+    let filled = world.commit(&[("key.pem", format!("{mark}\n{rest}").as_bytes())]);
+    let report = check(&world, base, filled).await;
+    let found = findings(&report);
+    assert_eq!(
+        (found.len(), found[0].file.as_deref(), found[0].line),
+        (1, Some("key.pem"), Some(1))
+    );
+    // Beside a key that was there for long, a new line is no finding.
+    let later = world.commit(&[("key.pem", format!("{mark}\n{rest}# the end\n").as_bytes())]);
+    let report = check(&world, filled, later).await;
+    assert_eq!(report.verdict, GateVerdict::Passed);
+}
+
+#[tokio::test]
 async fn a_list_counts_once_it_is_in_the_base() {
     let token = github(&mut Random::new(23));
     let list: (&str, &[u8]) = (".aura/secrets-allow", b"fixtures/** github-pat\n");

@@ -42,7 +42,7 @@ fn measure_file(top: &Path, path: &Path, measured: &mut Measured) {
     let name = path.strip_prefix(top).unwrap().to_string_lossy();
     measured.files += 1;
     measured.lines += bytes.iter().filter(|byte| **byte == b'\n').count();
-    for hit in scanner().unwrap().scan(&name, 1, &bytes).unwrap() {
+    for hit in scanner().unwrap().scan(&name, &bytes).unwrap() {
         let (rule, line) = (hit.rule, hit.line);
         measured.found.push(format!("{name}:{line} {rule}"));
     }
