@@ -210,7 +210,7 @@ mcp:
   servers: { aura: { command: aura-mcp, args: [--x], env: { A: b } }, other: { command: y } }
   tools: [find]
 ";
-    let path = root.join(super::PATH);
+    let path = root.join(PATH);
     let config = Config::parse(text, &path).expect("a good configuration");
     assert_eq!(
         (config.yolo, config.model.as_deref()),
