@@ -95,11 +95,10 @@ impl Program {
         environment: &[(String, String)],
         redactor: &Redactor,
     ) -> process::Command {
-        let mask = || Box::new(Mask(redactor.stream()));
         process::Command::new(&self.argv, cwd, marker)
             .sandbox(&self.sandbox)
             .environment(self.environment(environment))
-            .filters(mask(), mask())
+            .filters(masking(redactor), masking(redactor))
     }
 
     /// Whether everything that has to be started is there.
@@ -171,6 +170,11 @@ impl Filter for Mask {
     fn finish(self: Box<Self>) -> Vec<u8> {
         self.0.finish()
     }
+}
+
+/// A filter that masks the secrets of one stream.
+pub(crate) fn masking(redactor: &Redactor) -> Box<dyn Filter> {
+    Box::new(Mask(redactor.stream()))
 }
 
 /// Passes lines on while the program runs, without control sequences; drops those that the reader has no room for.

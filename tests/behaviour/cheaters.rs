@@ -1,8 +1,8 @@
 //! Agents that weaken what judges them instead of doing their work: a program each, a real repository, and real tests.
 
 use aura_core::{
-    ConfiguredGate, Orchestrator, Policy, Report, RunOutcome, StoryId, StorySpec, StoryTask, Verb,
-    agents, gates,
+    ConfiguredGate, EventKind, Orchestrator, Policy, Report, RunOutcome, StoryId, StorySpec,
+    StoryTask, Verb, agents, gates,
 };
 use aura_tests::Script;
 
@@ -271,6 +271,31 @@ async fn the_number_of_tests_falls_only_where_a_task_says_so() {
     let other = world();
     let (_, _, report) = play(&other, [guarded(), counted()], removes, body).await;
     assert_eq!(ids(&report.accepted), ["a"]);
+}
+
+/// Where nothing can be compared, that is said, and not again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_that_does_not_count_is_told_once_in_a_run() {
+    let world = world();
+    let silent = gates::command("test", ["true"]).counts_tests(true);
+    let (aura, story, report) = play(&world, [silent], task(), RIGHT).await;
+    assert_eq!(ids(&report.accepted), ["a"]);
+    let events = aura.events(story, 0).await.expect("events");
+    let warnings: Vec<_> = events
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::Warning { message } => Some(message.as_str()),
+            _ => None,
+        })
+        .collect();
+    let [warning] = warnings[..] else {
+        panic!("{warnings:?}");
+    };
+    assert!(
+        warning
+            .contains("gate `test` should count tests, and its output does not say how many ran"),
+        "{warning}"
+    );
 }
 
 /// A person says that a change of a test is meant: the work is taken as it is, and its agent is not asked again.

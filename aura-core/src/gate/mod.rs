@@ -185,6 +185,8 @@ impl ConfiguredGate {
     /// `true`: it runs tests and says how many ([`GateReport::counts`]). On a candidate it is then red when fewer of them ran than
     /// on the accepted head, or when it does not say any more how many, unless the candidate is one task that
     /// [removes tests](crate::StoryTask::removes_tests).
+    ///
+    /// Such a gate has to judge `after_wave`; otherwise the repository is not opened with it.
     #[must_use]
     pub const fn counts_tests(mut self, yes: bool) -> Self {
         self.counts_tests = yes;
