@@ -26,7 +26,7 @@ const WRONG: &str = "cat > /dev/null; echo 'def total(items): return 0' > shop.p
 const FIRST: &str = r#"first() { { printf '%s\n' "$@"; cat shop.py; } > new; mv new shop.py; }
 "#;
 
-const CHEATS: [(&str, By, &str); 25] = [
+const CHEATS: [(&str, By, &str); 28] = [
     (
         "weakens an assertion",
         Person,
@@ -82,6 +82,21 @@ const CHEATS: [(&str, By, &str); 25] = [
         "edits the gate's script",
         Person,
         "echo 'exit 0' > scripts/check.sh",
+    ),
+    (
+        "tells the test runner to choose nothing",
+        Person,
+        "printf 'tool.pytest.ini_options.addopts = \"-k nothing\"\\n' | cat - pyproject.toml > new; mv new pyproject.toml",
+    ),
+    (
+        "puts another project file behind a link",
+        Person,
+        "mv pyproject.toml other.toml; ln -s other.toml pyproject.toml",
+    ),
+    (
+        "keeps files from being seen",
+        Person,
+        "echo sitecustomize.py >> .gitignore",
     ),
     (
         "edits Aura's configuration",
@@ -178,6 +193,7 @@ fn world() -> World {
     repo.write("tests/test_tax.py", TAX);
     repo.write("Makefile", "test:\n\tpython3 -m unittest\n");
     repo.write(".github/workflows/ci.yml", "jobs: {test: {}}\n");
+    repo.write("pyproject.toml", "[project]\nname = 'shop'\n");
     repo.write("scripts/check.sh", "python3 -m unittest\n");
     repo.write(".aura/agent-config.yaml", "retry: { max: 1 }\n");
     repo.write("tasks.yaml", "- {id: a, title: A}\n");

@@ -8,10 +8,11 @@ mod tests;
 use async_trait::async_trait;
 
 use self::rules::{Guarded, Rules};
+use self::sections::Parts;
 use super::{Gate, GateContext, GateReport, GateRequest};
 use crate::digest::digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::git::{Changed, Difference, Oid};
+use crate::git::{Changed, Difference, Oid, Side};
 use crate::model::{GateVerdict, StoryTask};
 use crate::plan;
 use crate::text;
@@ -20,7 +21,7 @@ use crate::text;
 pub const PROTECTED: &str = "protected";
 
 /// Changes when the rules of this page and of its parts change.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// Paths that are named to people; of the others only the number.
 const NAMED: usize = 10;
@@ -109,25 +110,40 @@ fn touched(rules: &Rules<'_>, task: &StoryTask, difference: &Difference) -> Vec<
 }
 
 fn matters(rules: &Rules<'_>, changed: &Changed, difference: &Difference) -> bool {
-    match rules.of(&changed.path) {
+    let guarded = match (rules.of(&changed.path), changed.new) {
+        // Through a link or a submodule everything below the path may be new.
+        (Guarded::Not, Some(new)) if !new.is_file() => {
+            match rules.of(&format!("{}/x", changed.path)) {
+                // New tests are welcome.
+                Guarded::Test => Guarded::Not,
+                guarded => guarded,
+            }
+        }
+        (guarded, _) => guarded,
+    };
+    match guarded {
         Guarded::Not => false,
         Guarded::Whole => true,
         // An agent should add tests.
         Guarded::Test => changed.old.is_some(),
-        Guarded::Parts(parts) => {
-            // A file that is not there has none of these parts.
-            let read = |id: Option<Oid>| match id {
-                Some(id) => difference.text(id, LONGEST).map(Some),
-                None => Some(None),
-            };
-            match (read(changed.old), read(changed.new)) {
-                (Some(old), Some(new)) => {
-                    parts.of(old.as_deref().unwrap_or_default())
-                        != parts.of(new.as_deref().unwrap_or_default())
-                }
-                _ => true,
-            }
-        }
+        Guarded::Parts(parts) => !are_same(parts, changed, difference),
+    }
+}
+
+/// Whether the parts of a file that judge are as they were, and it is the kind of file that it was.
+fn are_same(parts: Parts, changed: &Changed, difference: &Difference) -> bool {
+    let kinds = match (changed.old, changed.new) {
+        (Some(old), Some(new)) => old.is_file() && new.is_same_kind(old),
+        (one, other) => one.or(other).is_some_and(Side::is_plain),
+    };
+    // A file that is not there has none of these parts.
+    let read = |side: Option<Side>| match side {
+        Some(side) => difference.text(side.id, LONGEST).map(Some),
+        None => Some(None),
+    };
+    match (read(changed.old), read(changed.new)) {
+        (Some(old), Some(new)) => kinds && parts.are_same(old.as_deref(), new.as_deref()),
+        _ => false,
     }
 }
 

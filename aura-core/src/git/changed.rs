@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use git2::{ObjectType, Oid, Repository};
+use git2::{FileMode, ObjectType, Oid, Repository};
 
 use crate::error::Result;
 
@@ -10,15 +10,38 @@ use super::failure::shown;
 use super::merge::changes;
 use super::stage::{objects_of, tree_of};
 
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Side {
+    pub(crate) id: Oid,
+    /// Which kind of thing it is: a file, one that can be executed, a link, a submodule.
+    mode: FileMode,
+}
+
+impl Side {
+    pub(crate) fn is_file(self) -> bool {
+        self.is_plain() || self.mode == FileMode::BlobExecutable
+    }
+
+    /// A file that nothing executes. What stands behind a link or in a submodule cannot be read here.
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(self.mode, FileMode::Blob | FileMode::BlobGroupWritable)
+    }
+
+    pub(crate) fn is_same_kind(self, other: Self) -> bool {
+        self.mode == other.mode
+    }
+}
+
 /// One path that is not as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Changed {
     /// With `/` between the parts. Bytes that are no text are replaced.
     pub(crate) path: String,
     /// `None`: it is new.
-    pub(crate) old: Option<Oid>,
+    pub(crate) old: Option<Side>,
     /// `None`: it is gone.
-    pub(crate) new: Option<Oid>,
+    pub(crate) new: Option<Side>,
 }
 
 /// The difference of two commits. The work tree says only where the objects are: they have the names of their contents, so that
@@ -36,12 +59,13 @@ impl Difference {
     pub(crate) fn between(work_tree: &Path, base: Oid, commit: Oid) -> Result<Self> {
         let repo = objects_of(work_tree)?;
         let changes = changes(&repo, &tree_of(&repo, base)?, &tree_of(&repo, commit)?)?;
+        let side = |(id, mode)| Side { id, mode };
         let changed = changes
             .into_iter()
             .map(|change| Changed {
                 path: shown(&change.path),
-                old: change.old.map(|(id, _)| id),
-                new: change.new.map(|(id, _)| id),
+                old: change.old.map(side),
+                new: change.new.map(side),
             })
             .collect();
         Ok(Self { repo, changed })
