@@ -59,6 +59,11 @@ impl Program {
         digest(parts.into_iter().map(str::as_bytes))
     }
 
+    /// Everything that is started: what stands before the program, the program, its arguments.
+    pub(crate) fn words(&self) -> Vec<String> {
+        self.sandbox.iter().chain(&self.argv).cloned().collect()
+    }
+
     /// The whole environment; what is given for one run wins.
     pub(crate) fn environment(&self, more: &[(String, String)]) -> Vec<(OsString, OsString)> {
         let allow: Vec<&str> = self.allow.iter().map(String::as_str).collect();

@@ -203,11 +203,11 @@ fn world() -> World {
 }
 
 fn counted() -> ConfiguredGate {
-    gates::command("test", ["python3", "-m", "unittest"]).counts_tests(true)
+    gates::command("test", ["sh", "scripts/check.sh"]).counts_tests(true)
 }
 
 fn guarded() -> ConfiguredGate {
-    gates::protected_paths_and(["scripts/"]).expect("a path")
+    gates::protected_paths()
 }
 
 /// Lets an agent that is this script do the task.

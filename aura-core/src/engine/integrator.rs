@@ -246,6 +246,7 @@ async fn judge(
         at: job.at,
         commit: job.commit,
         base: job.base,
+        commands: site.shop.gate_commands(),
         workspace: workspace.clone(),
         environment: vec![("AURA_STORY".to_owned(), site.places.story.to_string())],
         timeout,

@@ -42,6 +42,10 @@ impl Gate for CommandGate {
         self.program.secrets()
     }
 
+    fn command(&self) -> Vec<String> {
+        self.program.words()
+    }
+
     async fn preflight(&self) -> Result<()> {
         self.program.check("the gate")
     }

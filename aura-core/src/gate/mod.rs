@@ -44,6 +44,8 @@ pub struct GateRequest {
     pub commit: CommitId,
     /// The commit to compare with, for gates that judge a difference.
     pub base: CommitId,
+    /// What the gates of the run start; see [`Gate::command`].
+    pub commands: Arc<Vec<Vec<String>>>,
     /// Directory with exactly that commit, plus ignored build caches of earlier runs.
     pub workspace: PathBuf,
     /// Variables to add to the gate's environment.
@@ -108,6 +110,12 @@ pub trait Gate: Send + Sync {
     /// Variables that the gate is given besides those of the host. Where a name says that it is a secret, the value is
     /// masked in all prompts, events and logs of the run, as for [`Redactor::new`].
     fn secrets(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// The program that it starts, and its arguments; empty for a gate that starts none. Files of the repository that they name
+    /// judge, so that [`protected_paths`](presets::protected_paths) asks a person about changes of them.
+    fn command(&self) -> Vec<String> {
         Vec::new()
     }
 

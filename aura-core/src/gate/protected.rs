@@ -1,5 +1,6 @@
 //! Asks for a person where a task changed what judges it without saying so in its plan.
 
+mod commands;
 mod rules;
 mod sections;
 #[cfg(test)]
@@ -90,7 +91,8 @@ fn judge(more: &[String], request: &GateRequest) -> Result<GateVerdict> {
     };
     let (base, commit) = (Oid::from(request.base), Oid::from(request.commit));
     let difference = Difference::between(&request.workspace, base, commit)?;
-    let touched = touched(&Rules::new(more)?, task, &difference);
+    let named = commands::named(&request.commands, &difference.base()?);
+    let touched = touched(&Rules::new(more, named)?, task, &difference);
     if touched.is_empty() {
         return Ok(GateVerdict::Passed);
     }

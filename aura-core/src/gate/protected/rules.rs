@@ -1,5 +1,7 @@
 //! Which paths judge the work of agents, in the usual layouts.
 
+use std::collections::BTreeSet;
+
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::sections::Parts;
@@ -115,14 +117,17 @@ pub(super) struct Rules<'a> {
     judges: GlobSet,
     tests: GlobSet,
     more: &'a [String],
+    named: BTreeSet<String>,
 }
 
 impl<'a> Rules<'a> {
-    pub(super) fn new(more: &'a [String]) -> Result<Self> {
+    /// `more` is what a person adds, `named` the files that the commands of gates name, in lower case.
+    pub(super) fn new(more: &'a [String], named: BTreeSet<String>) -> Result<Self> {
         Ok(Self {
             judges: set(JUDGES)?,
             tests: set(TESTS)?,
             more,
+            named,
         })
     }
 
@@ -137,6 +142,9 @@ impl<'a> Rules<'a> {
         }
         if self.tests.is_match(&lower) {
             return Guarded::Test;
+        }
+        if self.named.contains(&lower) {
+            return Guarded::Whole;
         }
         Guarded::Not
     }

@@ -9,7 +9,9 @@ use crate::gate::tests::{context, request};
 #[test]
 fn what_judges_is_known_by_its_path() {
     let more = ["scripts/gate/".to_owned(), "**/*.proto".to_owned()];
-    let rules = Rules::new(&more).unwrap();
+    let named = ["tools/gate.sh", "tests/all.sh", "cargo.toml"];
+    let named = named.into_iter().map(ToOwned::to_owned).collect();
+    let rules = Rules::new(&more, named).unwrap();
     let whole = "
         .github/workflows/ci.yml .gitlab-ci.yml .circleci/config.yml Jenkinsfile ci/Jenkinsfile.nightly azure-pipelines.yml
         Makefile lib/makefile lib/GNUmakefile build.rs crates/a/build.rs rules.mk justfile noxfile.py
@@ -18,7 +20,7 @@ fn what_judges_is_known_by_its_path() {
         .githooks/pre-commit .husky/pre-push .pre-commit-config.yaml .gitattributes sub/.gitattributes .gitmodules
         vite.config.ts web/vite.config.mjs bunfig.toml go.work CMakeLists.txt sub/CMakeLists.txt build.gradle app/build.gradle.kts
         settings.gradle settings.gradle.kts gradle/wrapper/gradle-wrapper.properties pom.xml sub/pom.xml .mvn/maven.config
-        .gitignore sub/.gitignore .gitleaks.toml .ci/run .aura/agent-config.yaml .aura/plans/a.yaml tasks.yaml plan.json q3.plan.yml node_modules/mocha/index.js
+        .gitignore sub/.gitignore .gitleaks.toml .ci/run Tools/Gate.sh .aura/agent-config.yaml .aura/plans/a.yaml tasks.yaml plan.json q3.plan.yml node_modules/mocha/index.js
         scripts/gate/check.sh api/v1.proto";
     for path in whole.split_whitespace() {
         assert_eq!(rules.of(path), Guarded::Whole, "{path}");
@@ -249,11 +251,24 @@ impl Repo {
     }
 
     async fn judge(&self, task: StoryTask, base: Oid, commit: Oid) -> GateVerdict {
+        self.judge_with(&[], task, base, commit).await
+    }
+
+    /// The verdict in a run whose gates start these commands, each one a line.
+    async fn judge_with(
+        &self,
+        commands: &[&str],
+        task: StoryTask,
+        base: Oid,
+        commit: Oid,
+    ) -> GateVerdict {
+        let words = |line: &&str| line.split('|').map(ToOwned::to_owned).collect();
         let request = GateRequest {
             task: Some(task.id.clone()),
             subject: Some(std::sync::Arc::new(task)),
             base: base.into(),
             commit: commit.into(),
+            commands: std::sync::Arc::new(commands.iter().map(words).collect()),
             ..request(self.folder.path())
         };
         let gate = presets::protected_paths();
@@ -398,6 +413,73 @@ async fn another_kind_of_file_is_a_change_of_it() {
         let verdict = repo.judge(StoryTask::new("a", "A"), base, commit).await;
         let asks = matches!(verdict, GateVerdict::NeedsHuman { .. });
         assert_eq!(asks, is_asked, "{change:?}: {verdict:?}");
+    }
+}
+
+#[tokio::test]
+async fn files_that_the_commands_of_gates_name_judge() {
+    let repo = Repo::new();
+    let files = [
+        ("scripts/check.sh", 0o100_644, "1"),
+        ("scripts/link.sh", 0o120_000, "../tools/real.sh"),
+        ("tools/real.sh", 0o100_755, "1"),
+        ("ci", 0o120_000, "tools"),
+        ("checks/all.py", 0o100_644, "1"),
+        ("checks/__init__.py", 0o100_644, ""),
+        ("a b.sh", 0o100_644, "1"),
+        ("Cargo.toml", 0o100_644, ""),
+        ("code.txt", 0o100_644, "1"),
+    ];
+    let base = repo.commit_as(&files);
+    // Words of a command, with `|` between them; what was changed; whether a person is asked.
+    for (command, changed, is_asked) in [
+        ("sh|scripts/check.sh", "scripts/check.sh", true),
+        ("sh|scripts/check.sh", "code.txt", false),
+        ("make|-C|.", "scripts/check.sh", false),
+        ("./scripts/check.sh", "scripts/check.sh", true),
+        (
+            "sh|./scripts/../scripts//check.sh",
+            "scripts/check.sh",
+            true,
+        ),
+        ("run|--config=scripts/check.sh", "scripts/check.sh", true),
+        (
+            "sh|-c|set -e; sh 'scripts/check.sh' && true",
+            "scripts/check.sh",
+            true,
+        ),
+        ("sh|-c|\"$PWD/scripts/check.sh\"", "scripts/check.sh", true),
+        ("sh|-c|cd scripts && ./check.sh", "scripts/check.sh", true),
+        ("sh|scripts/link.sh", "tools/real.sh", true),
+        ("sh|scripts/link.sh", "scripts/link.sh", true),
+        ("sh|ci/real.sh", "tools/real.sh", true),
+        ("sh|ci/real.sh", "ci", true),
+        ("python3|-m|checks.all", "checks/all.py", true),
+        ("python3|-m|checks", "checks/__init__.py", true),
+        ("sh|a b.sh", "a b.sh", true),
+        // A whole folder is no script.
+        ("lint|scripts", "scripts/check.sh", false),
+        ("sh|/scripts/check.sh", "scripts/check.sh", false),
+        ("sh|scripts/gone.sh", "scripts/check.sh", false),
+        ("cargo|--manifest-path|Cargo.toml", "Cargo.toml", false),
+    ] {
+        let changes = files.map(|(path, mode, text)| match path == changed {
+            true => (
+                path,
+                mode,
+                if mode == 0o120_000 { "scripts" } else { "# 2" },
+            ),
+            false => (path, mode, text),
+        });
+        let commit = repo.commit_as(&changes);
+        let task = StoryTask::new("a", "A").files(["src/"]);
+        let commands = ["make|test", command];
+        let verdict = repo.judge_with(&commands, task, base, commit).await;
+        let asks = matches!(verdict, GateVerdict::NeedsHuman { .. });
+        assert_eq!(asks, is_asked, "{command}, {changed}: {verdict:?}");
+        let task = StoryTask::new("a", "A").files([changed]);
+        let verdict = repo.judge_with(&commands, task, base, commit).await;
+        assert_eq!(verdict, GateVerdict::Passed, "{command}, {changed}");
     }
 }
 

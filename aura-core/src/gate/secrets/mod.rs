@@ -80,6 +80,11 @@ impl Gate for SecretsGate {
         digest(parts.iter().map(String::as_bytes))
     }
 
+    fn command(&self) -> Vec<String> {
+        let program = self.program.as_ref();
+        program.map(Program::words).unwrap_or_default()
+    }
+
     async fn preflight(&self) -> Result<()> {
         match &self.program {
             Some(program) => program.check("the secrets gate"),
