@@ -26,7 +26,7 @@ const WRONG: &str = "cat > /dev/null; echo 'def total(items): return 0' > shop.p
 const FIRST: &str = r#"first() { { printf '%s\n' "$@"; cat shop.py; } > new; mv new shop.py; }
 "#;
 
-const CHEATS: [(&str, By, &str); 28] = [
+const CHEATS: [(&str, By, &str); 29] = [
     (
         "weakens an assertion",
         Person,
@@ -97,6 +97,11 @@ const CHEATS: [(&str, By, &str); 28] = [
         "keeps files from being seen",
         Person,
         "echo sitecustomize.py >> .gitignore",
+    ),
+    (
+        "lets its secrets pass",
+        Person,
+        "echo '**' > .aura/secrets-allow",
     ),
     (
         "edits Aura's configuration",
@@ -268,6 +273,19 @@ async fn honest_work_lands() {
     let (_, _, report) = play(&world, [guarded(), counted()], task(), RIGHT).await;
     assert_eq!(report.outcome, RunOutcome::ReadyToComplete);
     assert_eq!(ids(&report.accepted), ["a"]);
+}
+
+/// What decides for every story is asked about, whatever a plan declares.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_plan_allows_what_decides_for_all() {
+    let world = world();
+    let body = format!("{RIGHT}; echo '**' > .aura/secrets-allow");
+    let everything = task().files(["**", ".aura/", ".aura/secrets-allow"]);
+    let (_, _, report) = play(&world, [guarded(), counted()], everything, &body).await;
+    assert_eq!(report.outcome, RunOutcome::Paused);
+    assert_eq!(ids(&report.asked), ["a"]);
+    let reason = report.reason.unwrap_or_default();
+    assert!(reason.contains("`.aura/secrets-allow`"), "{reason}");
 }
 
 /// Fewer tests are red by their number alone, and a task that says so may remove them.

@@ -44,6 +44,8 @@ pub struct GateRequest {
     pub commit: CommitId,
     /// The commit to compare with, for gates that judge a difference.
     pub base: CommitId,
+    /// The commit that the story starts from: what stands there no task of the story wrote.
+    pub story_base: CommitId,
     /// What the gates of the run start; see [`Gate::command`].
     pub commands: Arc<Vec<Vec<String>>>,
     /// Directory with exactly that commit, plus ignored build caches of earlier runs.

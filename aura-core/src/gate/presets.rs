@@ -59,6 +59,8 @@ pub fn host(
 /// that the commands of the run's gates name ([`Gate::command`](super::Gate::command)), such as `scripts/check.sh`; what such a script
 /// calls in turn is for [`protected_paths_and`]. New tests are welcome, and so are dependencies in `package.json`, `Cargo.toml`, `pyproject.toml`.
 ///
+/// What is below `.aura` is always asked about, declared or not: it decides for later work as well.
+///
 /// The task then waits for [`Run::approve`](crate::Run::approve), `retry` or `skip`.
 pub fn protected_paths() -> ConfiguredGate {
     protected(ProtectedPaths::new())

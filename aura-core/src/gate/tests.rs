@@ -24,6 +24,7 @@ pub(crate) fn request(workspace: &Path) -> GateRequest {
         at: GatePoint::Candidate,
         commit: CommitId::from_bytes([1; 20]),
         base: CommitId::from_bytes([2; 20]),
+        story_base: CommitId::from_bytes([2; 20]),
         commands: Arc::default(),
         workspace: workspace.to_owned(),
         environment: Vec::new(),

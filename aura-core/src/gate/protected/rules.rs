@@ -8,6 +8,10 @@ use super::sections::Parts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan;
 
+/// What decides for every story and every later task, which no plan can allow: the configuration of gates and agents, what the
+/// gate for secrets lets through.
+const AURA: &[&str] = &[".aura/**"];
+
 /// What runs, configures or replaces the judges. Even a new file of this kind is asked about. In lower case, as paths are compared:
 /// on many file systems `makefile` and `Makefile` are one file.
 const JUDGES: &[&str] = &[
@@ -73,8 +77,7 @@ const JUDGES: &[&str] = &[
     // What git shows to the gates, and what stays where they work.
     "**/{.gitattributes,.gitignore}",
     ".gitmodules",
-    // Aura's own, and plans.
-    ".aura/**",
+    // Plans.
     "{tasks,plan}.{yml,yaml,json}",
     "**/*.plan.{yml,yaml,json}",
 ];
@@ -104,6 +107,8 @@ const PARTS: &[(&str, Parts)] = &[
 pub(super) enum Guarded {
     /// Anybody may change it.
     Not,
+    /// Every change of it is asked about, whatever the plan says.
+    Always,
     /// Every change of it is asked about.
     Whole,
     /// It may be new, and not changed or gone.
@@ -114,6 +119,7 @@ pub(super) enum Guarded {
 
 /// The rules of one gate.
 pub(super) struct Rules<'a> {
+    aura: GlobSet,
     judges: GlobSet,
     tests: GlobSet,
     more: &'a [String],
@@ -124,6 +130,7 @@ impl<'a> Rules<'a> {
     /// `more` is what a person adds, `named` the files that the commands of gates name, in lower case.
     pub(super) fn new(more: &'a [String], named: BTreeSet<String>) -> Result<Self> {
         Ok(Self {
+            aura: set(AURA)?,
             judges: set(JUDGES)?,
             tests: set(TESTS)?,
             more,
@@ -134,6 +141,9 @@ impl<'a> Rules<'a> {
     pub(super) fn of(&self, path: &str) -> Guarded {
         let lower = path.to_lowercase();
         let name = lower.rsplit('/').next().unwrap_or_default();
+        if self.aura.is_match(&lower) {
+            return Guarded::Always;
+        }
         if self.judges.is_match(&lower) || self.more.iter().any(|entry| plan::covers(entry, path)) {
             return Guarded::Whole;
         }

@@ -20,10 +20,13 @@ fn what_judges_is_known_by_its_path() {
         .githooks/pre-commit .husky/pre-push .pre-commit-config.yaml .gitattributes sub/.gitattributes .gitmodules
         vite.config.ts web/vite.config.mjs bunfig.toml go.work CMakeLists.txt sub/CMakeLists.txt build.gradle app/build.gradle.kts
         settings.gradle settings.gradle.kts gradle/wrapper/gradle-wrapper.properties pom.xml sub/pom.xml .mvn/maven.config
-        .gitignore sub/.gitignore .gitleaks.toml .ci/run Tools/Gate.sh .aura/agent-config.yaml .aura/plans/a.yaml tasks.yaml plan.json q3.plan.yml node_modules/mocha/index.js
+        .gitignore sub/.gitignore .gitleaks.toml .ci/run Tools/Gate.sh tasks.yaml plan.json q3.plan.yml node_modules/mocha/index.js
         scripts/gate/check.sh api/v1.proto";
     for path in whole.split_whitespace() {
         assert_eq!(rules.of(path), Guarded::Whole, "{path}");
+    }
+    for path in [".aura/agent-config.yaml", ".aura/plans/a.yaml", ".Aura/x"] {
+        assert_eq!(rules.of(path), Guarded::Always, "{path}");
     }
     let tests = "
         tests/all.sh tests/test_a.py test/a.js src/__tests__/a.ts spec/a_spec.rb pkg/a_test.go web/a.test.tsx web/a.spec.js test_a.py
@@ -281,6 +284,7 @@ const BASE: &[(&str, &str)] = &[
     ("tests/test_a.py", "a"),
     ("tests/test_b.py", "b"),
     ("Makefile", "test:"),
+    (".aura/secrets-allow", ""),
     ("package.json", r#"{"scripts": {}}"#),
 ];
 
@@ -334,6 +338,19 @@ async fn undeclared_changes_of_what_judges_need_a_person() {
             &["tests/test_a.py"],
         ),
         (&[("tests/test_a.py", Some("x"))], &["**"], &[]),
+        (
+            &[(".aura/secrets-allow", Some("**"))],
+            &["**"],
+            &[".aura/secrets-allow"],
+        ),
+        (
+            &[
+                ("Makefile", Some("x")),
+                (".aura/agent-config.yaml", Some("x")),
+            ],
+            &["src/", ".aura/agent-config.yaml"],
+            &["Makefile", ".aura/agent-config.yaml"],
+        ),
         (
             &[("tests/conftest.py", Some("x"))],
             &[],
