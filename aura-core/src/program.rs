@@ -59,6 +59,11 @@ impl Program {
         digest(parts.into_iter().map(str::as_bytes))
     }
 
+    /// Everything that is started: what stands before the program, the program, its arguments.
+    pub(crate) fn words(&self) -> Vec<String> {
+        self.sandbox.iter().chain(&self.argv).cloned().collect()
+    }
+
     /// The whole environment; what is given for one run wins.
     pub(crate) fn environment(&self, more: &[(String, String)]) -> Vec<(OsString, OsString)> {
         let allow: Vec<&str> = self.allow.iter().map(String::as_str).collect();
@@ -95,11 +100,10 @@ impl Program {
         environment: &[(String, String)],
         redactor: &Redactor,
     ) -> process::Command {
-        let mask = || Box::new(Mask(redactor.stream()));
         process::Command::new(&self.argv, cwd, marker)
             .sandbox(&self.sandbox)
             .environment(self.environment(environment))
-            .filters(mask(), mask())
+            .filters(masking(redactor), masking(redactor))
     }
 
     /// Whether everything that has to be started is there.
@@ -171,6 +175,11 @@ impl Filter for Mask {
     fn finish(self: Box<Self>) -> Vec<u8> {
         self.0.finish()
     }
+}
+
+/// A filter that masks the secrets of one stream.
+pub(crate) fn masking(redactor: &Redactor) -> Box<dyn Filter> {
+    Box::new(Mask(redactor.stream()))
 }
 
 /// Passes lines on while the program runs, without control sequences; drops those that the reader has no room for.

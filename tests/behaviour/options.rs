@@ -117,6 +117,24 @@ async fn options_that_cannot_be_meant_are_refused() {
     let error = error.expect("refused");
     assert_eq!(error.to_string(), "two gates are called `check`");
 
+    for (at, is_fine) in [
+        (vec![GateSchedule::AfterWave], true),
+        (vec![GateSchedule::AfterTask, GateSchedule::AfterWave], true),
+        (vec![GateSchedule::Final], false),
+        (vec![GateSchedule::AfterTask, GateSchedule::Final], false),
+    ] {
+        let gate = world.gate("check", "exit 0").counts_tests(true);
+        let opened = world.builder().gate(gate.at(at.clone())).open().await;
+        assert_eq!(opened.is_ok(), is_fine, "{at:?}");
+        if let Some(error) = opened.err() {
+            let text = error.to_string();
+            assert!(
+                text.contains("`check` counts tests and does not judge `after_wave`"),
+                "{text}"
+            );
+        }
+    }
+
     for policy in [
         Policy {
             max_parallel: 0,

@@ -248,6 +248,12 @@ fn gate(item: &Node, reader: &mut Reader) -> Option<(GateEntry, Place)> {
             _ => entry.flaky = reader.word(value, "`flaky`", FLAKY).unwrap_or_default(),
         }
     }
+    if let (true, Some(schedules)) = (entry.tests, &entry.at)
+        && !schedules.contains(&GateSchedule::AfterWave)
+    {
+        let message = "`tests: true` compares numbers of tests where the gate judges `after_wave`, which its `at` does not name";
+        reader.push(at, Problem::error("not_counted", message));
+    }
     let is_sound = reader.problems.len() == before;
     for (missing, name) in [
         (entry.name.is_empty(), "name"),

@@ -334,6 +334,10 @@ fn every_problem_has_its_place() {
             &["duplicate_gate 3:13"],
         ),
         (
+            "gates: [{ name: x, command: [x], at: final, tests: true }]",
+            &["not_counted 1:17"],
+        ),
+        (
             "gates: [{ name: x, command: [x], at: sometimes }]",
             &["unknown_value 1:38"],
         ),

@@ -110,6 +110,10 @@ impl Job {
                 at: *at,
                 commit: *commit,
                 base: compared_with(state, task, *at),
+                story_base: state
+                    .story
+                    .as_ref()
+                    .map_or(state.head_commit(), |story| story.base),
                 run: state.gate_runs,
                 grace: Duration::from_millis(state.policy.grace_ms),
             }),

@@ -47,6 +47,8 @@ pub(crate) struct GateJob {
     pub(crate) commit: CommitId,
     /// What to compare with.
     pub(crate) base: CommitId,
+    /// Where the story starts.
+    pub(crate) story_base: CommitId,
     /// Number of the run, for the name of its log.
     pub(crate) run: u32,
     pub(crate) grace: Duration,
@@ -246,6 +248,8 @@ async fn judge(
         at: job.at,
         commit: job.commit,
         base: job.base,
+        story_base: job.story_base,
+        commands: site.shop.gate_commands(),
         workspace: workspace.clone(),
         environment: vec![("AURA_STORY".to_owned(), site.places.story.to_string())],
         timeout,

@@ -75,6 +75,12 @@ impl Workshop {
             })
     }
 
+    /// What the gates start, for a gate that asks what judges.
+    pub(crate) fn gate_commands(&self) -> Arc<Vec<Vec<String>>> {
+        let commands = self.gates.iter().map(|gate| gate.gate().command());
+        Arc::new(commands.filter(|words| !words.is_empty()).collect())
+    }
+
     /// Waits until nothing that an agent or a gate left can still work in the directory, which may be for ever: anybody may have
     /// been there before. Cancel safe.
     pub(crate) async fn released(&self, workspace: &Path) {

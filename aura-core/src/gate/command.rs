@@ -1,21 +1,24 @@
 //! A program as a gate: green when it exits with 0, red when it says that the work is at fault, broken when it could not say.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
+use super::findings::totals::{Picking, Totals};
 use super::findings::{self, Parsed};
 use super::{Gate, GateContext, GateReport, GateRequest};
 use super::{disk, misuse};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Finding, GateVerdict};
-use crate::process::{self, DEFAULT_LOG_LIMIT, Exit, Finished, Stopped};
+use crate::process::{self, DEFAULT_LOG_LIMIT, Exit, Filter, Finished, Stopped};
 use crate::program::{
     self, OUTPUT_LIMIT, Program, WAITING_LINES, configurable, pass_on, show_duration, signal_name,
 };
 use crate::prompt::Redactor;
 use crate::text;
 
-/// Bytes of the end of each stream that are searched for findings. Counts are given only when this is all of it.
+/// Bytes of the end of each stream that are searched for findings. What says how many tests ran is looked for in all of it.
 const SEARCH_LIMIT: usize = 1024 * 1024;
 
 /// Runs a program in the tree that is judged.
@@ -39,6 +42,10 @@ impl Gate for CommandGate {
         self.program.secrets()
     }
 
+    fn command(&self) -> Vec<String> {
+        self.program.words()
+    }
+
     async fn preflight(&self) -> Result<()> {
         self.program.check("the gate")
     }
@@ -52,10 +59,12 @@ impl Gate for CommandGate {
             Ok(redactor) => redactor,
             Err(error) => return not_run(&error),
         };
+        let ([stdout, stderr], totals) = picking(&redactor);
         let (lines, received) = mpsc::channel(WAITING_LINES);
         let command = self
             .program
             .command(&request.workspace, &request.marker, more, &redactor)
+            .filters(stdout, stderr)
             .log(&request.log, DEFAULT_LOG_LIMIT)
             .tail_limit(SEARCH_LIMIT)
             .deadline(Some(request.timeout))
@@ -77,12 +86,26 @@ impl Gate for CommandGate {
         };
         // Reading megabytes of output takes a while.
         let argv = self.program.argv.clone();
-        let report =
-            tokio::task::spawn_blocking(move || report(&finished, &argv, &request, &redactor));
+        let report = tokio::task::spawn_blocking(move || {
+            let totals = totals.map(|totals| {
+                let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
+                totals.finish()
+            });
+            report(&finished, totals, &argv, &request, &redactor)
+        });
         report.await.unwrap_or_else(|error| {
             broken(format!("the output of the gate could not be read: {error}"))
         })
     }
+}
+
+type Sides<T> = [T; 2];
+
+/// What the streams pass through, and what is picked out of them on the way.
+fn picking(redactor: &Redactor) -> (Sides<Box<dyn Filter>>, Sides<Arc<Mutex<Totals>>>) {
+    let side = || Picking::new(program::masking(redactor));
+    let ((stdout, first), (stderr, second)) = (side(), side());
+    ([Box::new(stdout), Box::new(stderr)], [first, second])
 }
 
 fn broken(why: String) -> GateReport {
@@ -99,6 +122,7 @@ fn not_run(error: &Error) -> GateReport {
 
 fn report(
     finished: &Finished,
+    totals: [Option<String>; 2],
     argv: &[String],
     request: &GateRequest,
     redactor: &Redactor,
@@ -107,7 +131,13 @@ fn report(
     let complete = finished.stdout_tail.len() as u64 == finished.stdout_bytes
         && finished.stderr_tail.len() as u64 == finished.stderr_bytes;
     let output = format!("{stdout}\n{stderr}");
-    let parsed = findings::parse(&output, &request.workspace, complete);
+    let parsed = if complete {
+        findings::parse(&output, &request.workspace, true)
+    } else {
+        let [stdout, stderr] = totals;
+        let totals = stdout.zip(stderr).map(|(one, other)| one + &other);
+        findings::parse_end(&output, &request.workspace, totals.as_deref())
+    };
     GateReport {
         counts: parsed.counts,
         usage: crate::model::Usage::default(),

@@ -235,7 +235,8 @@ impl Project<'_> {
         let file = self.first_of(&["go.mod"])?;
         Some(vec![
             gate("build", &["go", "build", "./..."], file),
-            gate("test", &["go", "test", "./..."], file),
+            // Without `-v` it does not say how many tests ran.
+            gate("test", &["go", "test", "-v", "./..."], file),
         ])
     }
 
@@ -344,7 +345,7 @@ mod tests {
                 &[("package.json", "{}"), ("go.mod", "")],
                 &[
                     "build: go build ./... (go.mod)",
-                    "test: go test ./... (go.mod)",
+                    "test: go test -v ./... (go.mod)",
                 ],
             ),
             (
@@ -358,7 +359,7 @@ mod tests {
                 &[("go.mod", "")],
                 &[
                     "build: go build ./... (go.mod)",
-                    "test: go test ./... (go.mod)",
+                    "test: go test -v ./... (go.mod)",
                 ],
             ),
             (

@@ -16,6 +16,7 @@ mod node;
 mod pytest;
 #[cfg(test)]
 mod tests;
+pub(super) mod totals;
 mod traceback;
 mod unittest;
 
@@ -58,6 +59,19 @@ impl Parsed {
         counts.failed = counts.failed.saturating_add(more.failed);
         counts.skipped = counts.skipped.saturating_add(more.skipped);
     }
+}
+
+/// Reads the end of an output, whose numbers are taken from the lines that [`totals`] picked out of all of it; there are none
+/// where those are missing.
+pub(super) fn parse_end(end: &str, root: &Path, totals: Option<&str>) -> Parsed {
+    let mut parsed = parse(end, root, false);
+    if let Some(totals) = totals {
+        let all = parse(totals, root, true);
+        parsed.counts = all.counts;
+        parsed.ran_nothing = all.ran_nothing;
+        parsed.failed_tests |= all.failed_tests;
+    }
+    parsed
 }
 
 /// Reads an output without control sequences. `complete` says whether it is whole: counts of a part would be a lie.

@@ -44,6 +44,10 @@ pub struct GateRequest {
     pub commit: CommitId,
     /// The commit to compare with, for gates that judge a difference.
     pub base: CommitId,
+    /// The commit that the story starts from: what stands there no task of the story wrote.
+    pub story_base: CommitId,
+    /// What the gates of the run start; see [`Gate::command`].
+    pub commands: Arc<Vec<Vec<String>>>,
     /// Directory with exactly that commit, plus ignored build caches of earlier runs.
     pub workspace: PathBuf,
     /// Variables to add to the gate's environment.
@@ -108,6 +112,12 @@ pub trait Gate: Send + Sync {
     /// Variables that the gate is given besides those of the host. Where a name says that it is a secret, the value is
     /// masked in all prompts, events and logs of the run, as for [`Redactor::new`].
     fn secrets(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// The program that it starts, and its arguments; empty for a gate that starts none. Files of the repository that they name
+    /// judge, so that [`protected_paths`](presets::protected_paths) asks a person about changes of them.
+    fn command(&self) -> Vec<String> {
         Vec::new()
     }
 
@@ -185,6 +195,8 @@ impl ConfiguredGate {
     /// `true`: it runs tests and says how many ([`GateReport::counts`]). On a candidate it is then red when fewer of them ran than
     /// on the accepted head, or when it does not say any more how many, unless the candidate is one task that
     /// [removes tests](crate::StoryTask::removes_tests).
+    ///
+    /// Such a gate has to judge `after_wave`; otherwise the repository is not opened with it.
     #[must_use]
     pub const fn counts_tests(mut self, yes: bool) -> Self {
         self.counts_tests = yes;

@@ -55,7 +55,11 @@ pub fn host(
 }
 
 /// A required gate on each task's own work that asks for a person where the task changed what judges it and does not declare that in
-/// its `files`: tests that were there, the configuration of CI, build and gate scripts, hooks, Aura's own files. New tests are welcome.
+/// its `files`: tests that were there, the configuration of CI, of builds and of test runners, hooks, and the files of the repository
+/// that the commands of the run's gates name ([`Gate::command`](super::Gate::command)), such as `scripts/check.sh`; what such a script
+/// calls in turn is for [`protected_paths_and`]. New tests are welcome, and so are dependencies in `package.json`, `Cargo.toml`, `pyproject.toml`.
+///
+/// What is below `.aura` is always asked about, declared or not: it decides for later work as well.
 ///
 /// The task then waits for [`Run::approve`](crate::Run::approve), `retry` or `skip`.
 pub fn protected_paths() -> ConfiguredGate {

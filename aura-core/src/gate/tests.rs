@@ -24,6 +24,8 @@ pub(crate) fn request(workspace: &Path) -> GateRequest {
         at: GatePoint::Candidate,
         commit: CommitId::from_bytes([1; 20]),
         base: CommitId::from_bytes([2; 20]),
+        story_base: CommitId::from_bytes([2; 20]),
+        commands: Arc::default(),
         workspace: workspace.to_owned(),
         environment: Vec::new(),
         timeout: PATIENCE,
@@ -260,14 +262,36 @@ async fn output_is_bounded_clean_and_whole_in_the_log() {
     assert_eq!(report.verdict, GateVerdict::Passed);
     assert!(report.output_tail.len() <= 16 * 1024);
     assert!(report.output_tail.starts_with("test result") && report.output_tail.ends_with("59999"));
-    // Only the end was searched, and a part of a sum is no sum.
-    assert_eq!(report.counts, None);
+    // Only the end is kept, and all of it is counted.
+    assert_eq!(report.counts.map(|counts| counts.passed), Some(60000));
     let log = fs::read_to_string(folder.path().join("gate.log")).unwrap();
     assert_eq!(log.lines().count(), 60000);
 
     let code = "for i in range(100): print('test result: ok. 1 passed; 0 failed; 0 ignored; ', i)";
     let report = check(&["python3", "-c", code], request(folder.path())).await;
     assert_eq!(report.counts.map(|counts| counts.passed), Some(100));
+}
+
+#[tokio::test]
+async fn tests_are_counted_below_much_other_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let much = "import sys\nfor i in range(20000): print('noise', 'x' * 60)\n";
+    for (end, counts) in [
+        (
+            "print('Ran 3 tests in 0.001s\\n\\nFAILED (failures=1)', file=sys.stderr)",
+            Some((2, 1)),
+        ),
+        ("print('== 2 passed, 1 failed in 0.12s ==')", Some((2, 1))),
+        ("print('2 passed, 1 failed')", None),
+    ] {
+        let report = check(
+            &["python3", "-c", &format!("{much}{end}")],
+            request(folder.path()),
+        )
+        .await;
+        let counted = report.counts.map(|counts| (counts.passed, counts.failed));
+        assert_eq!(counted, counts, "{end}");
+    }
 }
 
 #[tokio::test]

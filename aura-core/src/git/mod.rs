@@ -46,7 +46,7 @@ pub(crate) use git2::Oid;
 
 pub(crate) use added::{AddedContent, AddedFile, AddedLines, added_lines, file_at};
 pub(crate) use apply::{Landing, LandingPlace};
-pub(crate) use changed::{Changed, Difference};
+pub(crate) use changed::{Changed, Difference, Names, Side, Way};
 pub(crate) use command::version;
 pub(crate) use fingerprint::Fingerprint;
 pub(crate) use land::{LandRequest, LandResult, LandShape};

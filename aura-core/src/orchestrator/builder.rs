@@ -11,7 +11,7 @@ use crate::engine::{Workshop, blocking};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gate::ConfiguredGate;
 use crate::git::{AuraRepo, UserRepo};
-use crate::model::Patterns;
+use crate::model::{GateDefinition, GateSchedule, Patterns};
 use crate::prompt::{Prompts, Redactor};
 use crate::store::{SqliteStore, StoryStore};
 
@@ -117,7 +117,7 @@ impl OrchestratorBuilder {
     ///
     /// # Errors
     /// `NotFound` without a repository; `UnsupportedRepository` for one that Aura cannot work with, or without a commit;
-    /// `InvalidInput` for two gates of one name; `Store` when the store cannot be opened.
+    /// `InvalidInput` for two gates of one name, and for one that counts tests and judges no candidates; `Store` when the store cannot be opened.
     pub async fn open(self) -> Result<Orchestrator> {
         let mut names: Vec<String> = self
             .gates
@@ -130,6 +130,9 @@ impl OrchestratorBuilder {
                 ErrorKind::InvalidInput,
                 format!("two gates are called `{}`", twice[0]),
             ));
+        }
+        for gate in &self.gates {
+            check_counting(&gate.definition())?;
         }
         let path = self.path;
         let root = self.root;
@@ -180,4 +183,17 @@ impl OrchestratorBuilder {
             context: self.context,
         })
     }
+}
+
+/// Numbers of tests are compared where candidates are judged, so that elsewhere the switch would do nothing.
+fn check_counting(gate: &GateDefinition) -> Result<()> {
+    if !gate.counts_tests || gate.judges(GateSchedule::AfterWave) {
+        return Ok(());
+    }
+    let message = format!(
+        "the gate `{}` counts tests and does not judge `after_wave`, where their number is compared with what it was before",
+        gate.name
+    );
+    Err(Error::new(ErrorKind::InvalidInput, message)
+        .with_help("let it judge `after_wave` as well, or do not let it count tests"))
 }

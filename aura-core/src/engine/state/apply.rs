@@ -235,6 +235,7 @@ impl State {
             waves_finished: 0,
             stop: None,
             paused: false,
+            uncounted: HashSet::new(),
             finals: Panel::default(),
             lands,
         });

@@ -57,6 +57,26 @@ impl State {
         }
     }
 
+    /// Told once in a run: a gate that should count does not say how many tests ran, so that nothing can be compared.
+    pub(super) fn note_uncounted(
+        &self,
+        gate: &str,
+        at: GatePoint,
+        verdict: &GateVerdict,
+        counts: Option<TestCounts>,
+    ) -> Option<NewEvent> {
+        let run = self.run.as_ref()?;
+        let is_silent = at == GatePoint::Candidate && verdict.is_green() && counts.is_none();
+        if !is_silent || !self.counts(gate) || run.uncounted.contains(gate) {
+            return None;
+        }
+        let message = format!(
+            "gate `{gate}` should count tests, and its output does not say how many ran: nobody would notice that fewer do; let its \
+             test runner print its totals, or do not let it count"
+        );
+        Some(NewEvent::story(EventKind::Warning { message }))
+    }
+
     /// How many tests have to run on this commit, where that is known.
     fn least(&self, gate: &str, at: GatePoint, commit: CommitId) -> Option<Count> {
         let batch = self.batch.as_ref()?;
@@ -121,6 +141,9 @@ impl State {
         };
         let judged = verdict.is_green() || matches!(verdict, GateVerdict::Failed { .. });
         if judged && self.counts(gate) {
+            if let (Some(run), true, None) = (&mut self.run, verdict.is_green(), counts) {
+                run.uncounted.insert(gate.clone());
+            }
             let count = counts.map(|counts| Count {
                 ran: counts.ran(),
                 is_green: verdict.is_green(),

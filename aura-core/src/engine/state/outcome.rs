@@ -195,6 +195,7 @@ impl State {
                 duration_ms,
             } => {
                 let verdict = self.weigh((&gate, at, commit), verdict, counts);
+                let warning = self.note_uncounted(&gate, at, &verdict, counts);
                 let kind = EventKind::GateFinished {
                     gate,
                     at,
@@ -206,10 +207,11 @@ impl State {
                     log,
                     duration_ms,
                 };
-                vec![match task {
+                let finished = match task {
                     Some(ix) => self.of(ix, kind),
                     None => NewEvent::story(kind),
-                }]
+                };
+                std::iter::once(finished).chain(warning).collect()
             }
             Outcome::Moved {
                 reference,

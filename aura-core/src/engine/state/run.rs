@@ -48,6 +48,8 @@ pub(crate) struct Run {
     pub(crate) waves_finished: usize,
     pub(crate) stop: Option<Stop>,
     pub(crate) paused: bool,
+    /// Gates that should count tests and did not, which was told.
+    pub(crate) uncounted: HashSet<String>,
     pub(crate) finals: Panel,
     /// This run only lands.
     pub(crate) lands: bool,

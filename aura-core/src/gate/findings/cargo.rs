@@ -27,6 +27,11 @@ static SUMMARY: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// See [`totals`](super::totals).
+pub(super) fn is_total(line: &str) -> bool {
+    RESULT.is_match(line) || NEXTEST_SUMMARY.is_match(line)
+}
+
 pub(super) fn parse(output: &str, root: &Root) -> Parsed {
     let mut parsed = Parsed::default();
     for line in output.lines() {

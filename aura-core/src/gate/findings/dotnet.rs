@@ -7,6 +7,9 @@ use regex::Regex;
 use super::{MAX_LINES, Parsed, Place, Root, count, finding, finding_at, number, regex};
 use crate::model::{Finding, TestCounts};
 
+/// The first line of the table.
+const TABLE_HEAD: &str = "Total tests: ";
+
 static ASSEMBLY: LazyLock<Regex> = LazyLock::new(|| {
     regex(r"^\s*(?:Passed|Failed|Skipped)! +- (?P<counts>Failed: +\d+, Passed: +\d+.*)$")
 });
@@ -17,11 +20,19 @@ static COUNT: LazyLock<Regex> =
 static FAILED: LazyLock<Regex> = LazyLock::new(|| regex(r"^ +Failed (\S.*?) \[[^\]]+\]$"));
 static FRAME: LazyLock<Regex> = LazyLock::new(|| regex(r"^\s+at .+ in (.+):line (\d+)$"));
 
+/// See [`totals`](super::totals).
+pub(super) fn is_total(line: &str) -> bool {
+    line.starts_with(TABLE_HEAD)
+        || [&*ASSEMBLY, &*TABLE, &*LINE]
+            .iter()
+            .any(|total| total.is_match(line))
+}
+
 pub(super) fn parse(output: &str, root: &Root) -> Parsed {
     let mut parsed = Parsed::default();
     let mut in_table = false;
     for line in output.lines() {
-        in_table |= line.starts_with("Total tests: ");
+        in_table |= line.starts_with(TABLE_HEAD);
         let counts = ASSEMBLY.captures(line).or_else(|| LINE.captures(line));
         if let Some(counts) = counts.and_then(|found| found.get(1)) {
             parsed.add(read(counts.as_str()));

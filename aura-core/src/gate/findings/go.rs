@@ -14,6 +14,9 @@ static COMPILER: LazyLock<Regex> = LazyLock::new(|| regex(r"^(?:vet: )?(\S+\.go:
 static LOG: LazyLock<Regex> = LazyLock::new(|| regex(r"^ +(\S+\.go:\d+): (.*)$"));
 static PACKAGE: LazyLock<Regex> = LazyLock::new(|| regex(r"^(?:FAIL|ok  |---)\t(\S+)"));
 
+/// What `-v` says before each test.
+const RUN: &str = "=== RUN ";
+
 /// A failed test whose package is named only further below.
 struct Failure<'a> {
     name: &'a str,
@@ -59,6 +62,11 @@ impl Failure<'_> {
     }
 }
 
+/// See [`totals`](super::totals).
+pub(super) fn is_total(line: &str) -> bool {
+    line.starts_with(RUN) || TEST.is_match(line)
+}
+
 pub(super) fn parse(output: &str, root: &Root) -> Parsed {
     let mut parsed = Parsed::default();
     let mut counts = TestCounts::default();
@@ -67,7 +75,7 @@ pub(super) fn parse(output: &str, root: &Root) -> Parsed {
     let mut failures: Vec<Failure<'_>> = Vec::new();
     let mut open = false;
     for line in output.lines() {
-        verbose |= line.starts_with("=== RUN ");
+        verbose |= line.starts_with(RUN);
         parsed.failed_tests |= !failures.is_empty();
         if let Some(found) = TEST.captures(line) {
             let name = found.get(2).map_or("", |name| name.as_str());

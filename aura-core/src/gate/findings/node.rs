@@ -18,6 +18,13 @@ static MOCHA: LazyLock<Regex> =
 static TAP: LazyLock<Regex> = LazyLock::new(|| regex(r"^ *not ok \d+ - (.+)$"));
 static SPEC: LazyLock<Regex> = LazyLock::new(|| regex(r"^✖ (.+?) \([\d.]+ms\)$"));
 
+/// See [`totals`](super::totals).
+pub(super) fn is_total(line: &str) -> bool {
+    [&*TOTAL, &*OTHER_TOTALS, &*MOCHA]
+        .iter()
+        .any(|total| total.is_match(line))
+}
+
 pub(super) fn parse(output: &str, root: &Root) -> Parsed {
     let mut parsed = Parsed::default();
     for line in output.lines() {

@@ -21,6 +21,11 @@ static FAILED: LazyLock<Regex> = LazyLock::new(|| regex(r"^(FAILED|ERROR) (\S.*?
 const SUMMARY: &str = " short test summary info ";
 const CONFTEST: &str = "ImportError while loading conftest ";
 
+/// See [`totals`](super::totals).
+pub(super) fn is_total(line: &str) -> bool {
+    TOTALS.is_match(line)
+}
+
 pub(super) fn parse(output: &str, root: &Root) -> Parsed {
     let mut parsed = Parsed::default();
     for line in output.lines() {

@@ -13,6 +13,15 @@ static DETAIL: LazyLock<Regex> = LazyLock::new(|| regex(r"([a-z ]+)=(\d+)"));
 const RULE: &str = "----------------------------------------------------------------------";
 const DOUBLE_RULE: &str = "======================================================================";
 
+/// See [`totals`](super::totals).
+pub(super) fn is_total(line: &str) -> bool {
+    RAN.is_match(line) || is_result(line)
+}
+
+fn is_result(line: &str) -> bool {
+    line == "OK" || line.starts_with("OK (") || line.starts_with("FAILED (")
+}
+
 pub(super) fn parse(output: &str, root: &Root) -> Parsed {
     let mut parsed = Parsed::default();
     let mut lines = output.lines();

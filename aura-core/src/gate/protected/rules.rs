@@ -1,10 +1,16 @@
 //! Which paths judge the work of agents, in the usual layouts.
 
+use std::collections::BTreeSet;
+
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::sections::Parts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan;
+
+/// What decides for every story and every later task, which no plan can allow: the configuration of gates and agents, what the
+/// gate for secrets lets through.
+const AURA: &[&str] = &[".aura/**"];
 
 /// What runs, configures or replaces the judges. Even a new file of this kind is asked about. In lower case, as paths are compared:
 /// on many file systems `makefile` and `Makefile` are one file.
@@ -19,6 +25,7 @@ const JUDGES: &[&str] = &[
     ".forgejo/**",
     ".gitea/**",
     ".azure-pipelines/**",
+    "{.ci,ci}/**",
     ".{travis,drone,appveyor}.{yml,yaml}",
     "{appveyor,azure-pipelines,bitbucket-pipelines,cloudbuild,buildspec}.{yml,yaml}",
     "**/jenkinsfile*",
@@ -30,6 +37,15 @@ const JUDGES: &[&str] = &[
     "**/{gulpfile,gruntfile}.*",
     "**/{noxfile,fabfile,tasks,dodo,runtests}.py",
     "**/directory.build.{props,targets}",
+    "**/{cmakelists.txt,cmakepresets.json,meson.build}",
+    "**/*.cmake",
+    "**/{build,settings}.{gradle,gradle.kts}",
+    "**/{gradle.properties,gradlew*}",
+    "**/gradle/**",
+    "**/{pom.xml,mvnw*}",
+    "**/.mvn/**",
+    "**/{go.work,build.zig,build.sbt}",
+    "**/{build,build.bazel,workspace,workspace.bazel,module.bazel,.bazelrc}",
     // Test runners and what they load by themselves.
     "**/{pytest,.pytest,tox}.ini",
     "**/pytest.toml",
@@ -37,8 +53,9 @@ const JUDGES: &[&str] = &[
     "**/conftest.py",
     "**/{sitecustomize,usercustomize}.py",
     "**/*.pth",
-    "**/{jest,vitest,karma,playwright,cypress,ava,wdio,nightwatch,babel}.{config,conf}.*",
+    "**/{jest,vitest,vite,karma,playwright,cypress,ava,wdio,nightwatch,babel}.{config,conf}.*",
     "**/.{mocharc,taprc,nycrc,c8rc,babelrc}*",
+    "**/bunfig.toml",
     "**/phpunit.xml*",
     "**/*.runsettings",
     "**/.rspec",
@@ -55,11 +72,12 @@ const JUDGES: &[&str] = &[
     "**/{.npmrc,.tool-versions,.python-version}",
     "{.githooks,.husky}/**",
     "{.pre-commit-config,lefthook,.lefthook}.{yml,yaml}",
-    "**/.gitattributes",
-    ".gitmodules",
+    "{.gitleaks.toml,.gitleaksignore}",
     "**/codeowners",
-    // Aura's own, and plans.
-    ".aura/**",
+    // What git shows to the gates, and what stays where they work.
+    "**/{.gitattributes,.gitignore}",
+    ".gitmodules",
+    // Plans.
     "{tasks,plan}.{yml,yaml,json}",
     "**/*.plan.{yml,yaml,json}",
 ];
@@ -89,6 +107,8 @@ const PARTS: &[(&str, Parts)] = &[
 pub(super) enum Guarded {
     /// Anybody may change it.
     Not,
+    /// Every change of it is asked about, whatever the plan says.
+    Always,
     /// Every change of it is asked about.
     Whole,
     /// It may be new, and not changed or gone.
@@ -99,23 +119,31 @@ pub(super) enum Guarded {
 
 /// The rules of one gate.
 pub(super) struct Rules<'a> {
+    aura: GlobSet,
     judges: GlobSet,
     tests: GlobSet,
     more: &'a [String],
+    named: BTreeSet<String>,
 }
 
 impl<'a> Rules<'a> {
-    pub(super) fn new(more: &'a [String]) -> Result<Self> {
+    /// `more` is what a person adds, `named` the files that the commands of gates name, in lower case.
+    pub(super) fn new(more: &'a [String], named: BTreeSet<String>) -> Result<Self> {
         Ok(Self {
+            aura: set(AURA)?,
             judges: set(JUDGES)?,
             tests: set(TESTS)?,
             more,
+            named,
         })
     }
 
     pub(super) fn of(&self, path: &str) -> Guarded {
         let lower = path.to_lowercase();
         let name = lower.rsplit('/').next().unwrap_or_default();
+        if self.aura.is_match(&lower) {
+            return Guarded::Always;
+        }
         if self.judges.is_match(&lower) || self.more.iter().any(|entry| plan::covers(entry, path)) {
             return Guarded::Whole;
         }
@@ -124,6 +152,9 @@ impl<'a> Rules<'a> {
         }
         if self.tests.is_match(&lower) {
             return Guarded::Test;
+        }
+        if self.named.contains(&lower) {
+            return Guarded::Whole;
         }
         Guarded::Not
     }

@@ -94,7 +94,12 @@ fn copy(request: &GateRequest, cancel: &CancellationToken) -> Result<Copies, Unj
     let directory = directory.map_err(|error| failed("make a directory for the lines", &error))?;
     let top = directory.path().to_owned();
     fs::create_dir(top.join("lines")).map_err(|error| failed("make a directory", &error))?;
-    let settings = git::file_at(&request.workspace, request.base.into(), SETTINGS, LARGEST)?;
+    let settings = git::file_at(
+        &request.workspace,
+        request.story_base.into(),
+        SETTINGS,
+        LARGEST,
+    )?;
     if let Some(text) = &settings {
         fs::write(top.join("settings.toml"), text)
             .map_err(|error| failed("copy its settings", &error))?;

@@ -34,7 +34,7 @@ use crate::program::Program;
 /// What was there before is nobody's fault and not looked at; binary files and files above 16 MiB are named and not looked at.
 ///
 /// A finding names the rule, the place, and what the secret's length is, never the secret. A line with `gitleaks:allow` is let
-/// through, and so is what the file `.aura/secrets-allow` lists, *as it is in the base*: a path with `*` and `**` a line, and after it
+/// through, and so is what the file `.aura/secrets-allow` lists, *as it is where the story starts*: a path with `*` and `**` a line, and after it
 /// the name of a rule where only that one is meant. Both are named in the output.
 #[derive(Debug, Clone)]
 pub struct SecretsGate {
@@ -54,8 +54,9 @@ impl SecretsGate {
     }
 
     /// With the rules of a program that takes the arguments of `gitleaks` (8.19 or later), which no shell interprets, instead of
-    /// those that are built in. It is given copies of the changed files, at their paths below an empty directory, and the base's
-    /// `.gitleaks.toml` where there is one; what it finds in lines that are not new does not count.
+    /// those that are built in. It is given copies of the changed files, at their paths below an empty directory, and the
+    /// `.gitleaks.toml` of the commit that the story starts from, where there is one; what it finds in lines that are not new does not
+    /// count.
     ///
     /// Nothing that it prints is kept. Whatever it does but say that it found something or nothing is `Broken`.
     pub fn external<I, S>(argv: I) -> Self
@@ -78,6 +79,11 @@ impl Gate for SecretsGate {
             None => parts.extend(scan::scanner().map(|scanner| scanner.definition().to_owned())),
         }
         digest(parts.iter().map(String::as_bytes))
+    }
+
+    fn command(&self) -> Vec<String> {
+        let program = self.program.as_ref();
+        program.map(Program::words).unwrap_or_default()
     }
 
     async fn preflight(&self) -> Result<()> {
@@ -159,9 +165,10 @@ fn scan(scanner: &scan::Scanner, file: &git::AddedFile) -> Result<Vec<scan::Hit>
     Ok(hits)
 }
 
-/// The list of the base: the work does not decide what is looked for in it.
+/// The list as it is where the story starts: no task of the story decides what is looked for, neither in its own work nor in that
+/// of the tasks after it.
 fn allowed(request: &GateRequest, is_rule: impl Fn(&str) -> bool) -> Result<Allowed, Unjudged> {
-    let base = request.base.into();
+    let base = request.story_base.into();
     let list = git::file_at(&request.workspace, base, allow::PATH, allow::LARGEST)?;
     let list = list.unwrap_or_default();
     let text = std::str::from_utf8(&list)

@@ -57,6 +57,7 @@ impl World {
         let id = |oid: Oid| oid.to_string().parse().unwrap();
         GateRequest {
             base: id(base),
+            story_base: id(base),
             commit: id(commit),
             log: self.directory.path().join("gate.log"),
             ..request(self.work())
@@ -153,7 +154,7 @@ async fn the_body_of_a_key_is_found_between_lines_that_were_there() {
 }
 
 #[tokio::test]
-async fn a_list_counts_once_it_is_in_the_base() {
+async fn a_list_counts_once_it_is_where_the_story_starts() {
     let token = github(&mut Random::new(23));
     let list: (&str, &[u8]) = (".aura/secrets-allow", b"fixtures/** github-pat\n");
     let file = ("fixtures/a", token.as_bytes());
@@ -163,6 +164,11 @@ async fn a_list_counts_once_it_is_in_the_base() {
     let own = world.commit(&[list, file]);
     assert_eq!(findings(&check(&world, start, own).await).len(), 1);
     let later = world.commit(&[("fixtures/b", token.as_bytes())]);
+    // Work of a task after the one that brought it.
+    let mut request = world.request(own, later);
+    request.story_base = start.into();
+    let report = SecretsGate::new().check(request, context().0).await;
+    assert_eq!(findings(&report).len(), 1);
     let report = check(&world, own, later).await;
     assert_eq!(report.verdict, GateVerdict::Passed);
     assert!(
