@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "snake_case")]
 pub enum GateSchedule {
-    /// Each task's own work, in its workspace, before it is integrated.
+    /// Each task's own work, before it is integrated.
     AfterTask,
     /// Each candidate, before it is accepted.
     AfterWave,
