@@ -66,6 +66,20 @@ impl GateDefinition {
     pub fn judges(&self, schedule: GateSchedule) -> bool {
         self.at.contains(&schedule)
     }
+
+    /// Whether a green answer of this gate says what one of `other` says.
+    pub(crate) fn judges_as(&self, other: &Self) -> bool {
+        (&self.name, &self.digest, self.counts_tests)
+            == (&other.name, &other.digest, other.counts_tests)
+    }
+
+    /// Whether nothing that needs this gate has to be judged again where `earlier` judged.
+    pub(crate) fn asks_no_more_than(&self, earlier: &Self) -> bool {
+        !self.required
+            || self.judges_as(earlier)
+                && earlier.required
+                && self.at.iter().all(|schedule| earlier.judges(*schedule))
+    }
 }
 
 /// One thing a gate found.
