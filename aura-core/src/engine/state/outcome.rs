@@ -196,6 +196,7 @@ impl State {
             } => {
                 let verdict = self.weigh((&gate, at, commit), verdict, counts);
                 let kind = EventKind::GateFinished {
+                    on_base: self.is_base(task, at, commit),
                     gate,
                     at,
                     commit,
