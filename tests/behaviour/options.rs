@@ -313,6 +313,7 @@ async fn a_changed_gate_judges_the_accepted_head_before_anything_else() {
 /// What was accepted without a gate, or in spite of it, does not land before that gate has judged it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gate_that_became_required_judges_what_is_accepted() {
+    let merge = || CompleteOptions::default().merge(true);
     // Whether it was there before, whether that is refused, and what it says of the accepted head.
     let table = [
         (true, true, "exit 1"),
