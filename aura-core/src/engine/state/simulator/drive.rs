@@ -96,6 +96,9 @@ impl Simulation {
             }
             self.retry_failed()?;
             self.answer_questions()?;
+            if self.world.random.percent(10) {
+                self.meddle()?;
+            }
             let mut options = self.world.options(self.runs);
             if self.world.random.percent(10) {
                 options = options.tasks(self.some_tasks());
