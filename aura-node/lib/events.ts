@@ -235,6 +235,8 @@ export type GateFinished = Envelope & {
   gate: string;
   point: GatePoint;
   commit: string;
+  /** What the work began with was judged, not the work: a try's base, or the accepted head. */
+  onBase?: boolean;
   counts?: TestCounts;
   outputTail?: string;
   usage?: Usage;

@@ -192,6 +192,20 @@ async fn nobody_is_blamed_for_a_base_that_is_red_already() {
         assert!(why.contains("blamed"), "{why}");
         let starts = ["a", "b"].map(|task| (task.to_owned(), 1));
         assert_eq!(world.starts(), starts, "{schedule:?}");
+        let events = aura.events(story, 0).await.expect("events");
+        let judged: Vec<bool> = events
+            .iter()
+            .filter_map(|event| match &event.kind {
+                EventKind::GateFinished { on_base, .. } => Some(*on_base),
+                _ => None,
+            })
+            .collect();
+        let on_base = judged.iter().filter(|on_base| **on_base).count();
+        match schedule {
+            // Each task's base, unless the first answer came before the other task was judged.
+            GateSchedule::AfterTask => assert!((1..=2).contains(&on_base), "{judged:?}"),
+            _ => assert_eq!(judged, [false, true, true]),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Agents that weaken what judges them instead of doing their work: a program each, a real repository, and real tests.
 
 use aura_core::{
-    ConfiguredGate, EventKind, Orchestrator, Policy, Report, RunOutcome, StoryId, StorySpec,
-    StoryTask, Verb, agents, gates,
+    ConfiguredGate, EventKind, GateSchedule, Orchestrator, Policy, Report, RunOutcome, StoryId,
+    StorySpec, StoryTask, Verb, agents, gates,
 };
 use aura_tests::Script;
 
@@ -286,6 +286,41 @@ async fn no_plan_allows_what_decides_for_all() {
     assert_eq!(ids(&report.asked), ["a"]);
     let reason = report.reason.unwrap_or_default();
     assert!(reason.contains("`.aura/secrets-allow`"), "{reason}");
+}
+
+/// What git ignores is no part of the work, and the agent says what git ignores.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_an_agent_lets_git_ignore_judge_nothing() {
+    let cheats = [
+        // The test runner is another one.
+        "mkdir unittest; touch unittest/__init__.py; echo 'print(\"OK\")' > unittest/__main__.py
+         echo /unittest/ >> .gitignore",
+        // The program is compiled, says that nobody needs to look at its source, and was ignored before.
+        "echo 'def total(items): return sum(items)' > shop.py
+         python3 -c 'import py_compile as c; c.compile(\"shop.py\", invalidation_mode=c.PycInvalidationMode.UNCHECKED_HASH)'
+         echo 'def total(items): return 0' > shop.py",
+    ];
+    for (cheat, schedule) in cheats.into_iter().flat_map(|cheat| {
+        [GateSchedule::AfterTask, GateSchedule::AfterWave].map(|schedule| (cheat, schedule))
+    }) {
+        let world = world();
+        let gate = world.gate("test", "python3 -m unittest").at([schedule]);
+        let body = format!("{WRONG}{cheat}");
+        let agent = agents::command([world.program("agent", &body).display().to_string()]);
+        let builder = world.builder().agent("default", agent).gate(gate);
+        let aura = builder.open().await.expect("it opens");
+        let policy = Policy {
+            retry_max: 1,
+            restart_max: 0,
+            ..quick()
+        };
+        let spec = StorySpec::from_plan(plan_of(vec![task()])).policy(policy);
+        let story = aura.create_story(spec).await.expect("created");
+        let report = run(&aura, story).await;
+        assert_eq!(ids(&report.accepted), [""; 0], "{schedule:?} {cheat}");
+        let failed = report.failed.iter().map(|failed| &failed.id);
+        assert_eq!(ids(failed), ["a"], "{schedule:?} {cheat}");
+    }
 }
 
 /// Fewer tests are red by their number alone, and a task that says so may remove them.

@@ -328,6 +328,68 @@ async fn a_changed_gate_judges_the_accepted_head_before_anything_else() {
     assert_eq!(verdicts, expected.concat());
 }
 
+/// What was accepted without a gate, or in spite of it, does not land before that gate has judged it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_that_became_required_judges_what_is_accepted() {
+    let merge = || CompleteOptions::default().merge(true);
+    // Whether it was there before, whether that is refused, and what it says of the accepted head.
+    let table = [
+        (true, true, "exit 1"),
+        (true, true, "exit 0"),
+        (false, false, "exit 1"),
+        (false, false, "exit 0"),
+    ];
+    for (was_there, refuses, body) in table {
+        let what = format!("{was_there} {body}");
+        let world = World::new(&writers());
+        let main = world.repo.head();
+        let check = || world.gate("check", "exit 0");
+        let late = || world.gate("late", body).at([GateSchedule::AfterWave]);
+        let optional = was_there.then(|| late().required(false));
+        let aura = world.open(std::iter::once(check()).chain(optional)).await;
+        let story = story(&aura, &["a"], quick()).await;
+        let report = run(&aura, story).await;
+        assert_eq!(report.outcome, RunOutcome::ReadyToComplete, "{what}");
+
+        let strict = world.open([check(), late()]).await;
+        if refuses {
+            for error in [
+                strict.run(story, options()).await.err(),
+                strict.complete(story, merge()).await.err(),
+            ] {
+                let error = error.expect("refused");
+                assert_eq!(error.kind(), ErrorKind::GateChanged, "{what}");
+                let why = "gate `late` is not as in the earlier run: whether it is required";
+                assert!(error.to_string().starts_with(why), "{error}");
+            }
+        } else {
+            let landing = strict.complete(story, merge()).await.expect("started");
+            let report = landing.wait().await.expect("finished");
+            let lands = body == "exit 0";
+            assert_eq!(report.outcome == RunOutcome::Completed, lands, "{what}");
+            assert_eq!(world.repo.head() != main, lands, "{what}");
+            if lands {
+                continue;
+            }
+        }
+        let accepts = options().accept_config(refuses);
+        let report = run_with(&strict, story, accepts).await;
+        let outcome = match body {
+            "exit 0" => RunOutcome::ReadyToComplete,
+            _ => RunOutcome::Paused,
+        };
+        assert_eq!(report.outcome, outcome, "{what}");
+        if outcome == RunOutcome::Paused {
+            let why = reason(&strict, story).await;
+            assert_eq!(why, "gate `late` is red on the accepted head");
+        }
+        // Having accepted the gate is not having passed it.
+        let landing = strict.complete(story, merge()).await.expect("started");
+        let landed = landing.wait().await.expect("finished").outcome == RunOutcome::Completed;
+        assert_eq!(landed, body == "exit 0", "{what}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gate_that_is_not_required_is_heard_and_stops_nothing() {
     for schedule in [

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use aura_core::{
-    ErrorKind, EventKind, Policy, RunOptions, RunOutcome, StoryStatus, TaskStatus, Verb,
+    ErrorKind, EventKind, GateSchedule, Policy, RunOptions, RunOutcome, StoryStatus, TaskStatus,
+    Verb,
 };
 use aura_tests::{Script, Step};
 
@@ -241,6 +242,45 @@ async fn another_handle_cancels_a_run() {
 }
 
 /// Between runs there is nobody to answer; whoever asks does it.
+/// A gate that is killed blames nobody, and says nothing of a task's own work either.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_gate_cannot_judge_is_tried_again_or_left_out_on_request() {
+    let retry = |task: &str, note: &str| Verb::Retry {
+        task: task.into(),
+        note: Some(note.to_owned()),
+    };
+    for schedule in [GateSchedule::AfterTask, GateSchedule::AfterWave] {
+        let world =
+            World::new(&Script::new().otherwise([Step::write("{task}.txt", "{attempt}\n")]));
+        // It is killed by what two of the tasks do.
+        let body = "if grep -qsx 1 a.txt || test -e b.txt; then kill -9 $$; fi";
+        let aura = world.open([world.gate("check", body).at([schedule])]).await;
+        let story = story(&aura, &["a", "b", "c"], quick()).await;
+        for _ in 0..2 {
+            let report = run(&aura, story).await;
+            assert_eq!(report.outcome, RunOutcome::Paused, "{schedule:?}");
+        }
+        let why = reason(&aura, story).await;
+        assert!(why.starts_with("gate `check` cannot judge"), "{why}");
+
+        let steered = [
+            retry("a", "without the bomb"),
+            Verb::Skip { task: "b".into() },
+        ];
+        for verb in steered {
+            let answer = aura.command(story, verb, "me").await;
+            answer.expect("accepted");
+        }
+        let report = run(&aura, story).await;
+        assert_eq!(report.outcome, RunOutcome::ReadyToComplete, "{schedule:?}");
+        assert_eq!(ids(&report.accepted), ["a", "c"], "{schedule:?}");
+        assert_eq!(ids(&report.skipped), ["b"], "{schedule:?}");
+        let starts = [("a", 2), ("b", 1), ("c", 1)].map(|(task, n)| (task.to_owned(), n));
+        assert_eq!(world.starts(), starts, "{schedule:?}");
+        assert!(world.prompt("a", 2).contains("without the bomb"));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_story_that_nobody_runs_is_steered_too() {
     let script = Script::new()

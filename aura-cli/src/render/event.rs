@@ -161,6 +161,7 @@ fn rest(kind: &EventKind) -> Option<(Option<Tone>, String)> {
         EventKind::GateFinished {
             gate,
             at,
+            on_base,
             verdict,
             counts,
             duration_ms,
@@ -168,10 +169,12 @@ fn rest(kind: &EventKind) -> Option<(Option<Tone>, String)> {
         } => {
             let tests = counts
                 .map(|counts| format!(" ({} passed, {} failed)", counts.passed, counts.failed));
-            let on = match at {
-                GatePoint::Task => "a task's work",
-                GatePoint::Candidate => "the candidate",
-                GatePoint::Final => "the final result",
+            let on = match (at, on_base) {
+                (GatePoint::Task, false) => "a task's work",
+                (GatePoint::Task, true) => "what the task began with",
+                (GatePoint::Candidate, false) => "the candidate",
+                (GatePoint::Candidate, true) => "the accepted head",
+                (GatePoint::Final, _) => "the final result",
             };
             let (tone, said) = verdict_words(verdict);
             let text = format!(
@@ -448,6 +451,16 @@ mod tests {
                     &json!({"verdict": "failed", "findings": [{"file": "a\u{1b}[2J\u{202e}b", "message": "x\u{7}y"}]}),
                 ),
                 Some("gate test on the candidate: red, a\u{fffd}[2J\u{fffd}b: x\u{fffd}y in 1.2 s"),
+            ),
+            (
+                None,
+                gate(&json!({"verdict": "passed", "on_base": true})),
+                Some("gate test on the accepted head: passed in 1.2 s"),
+            ),
+            (
+                Some("a"),
+                gate(&json!({"verdict": "passed", "on_base": true, "point": "task"})),
+                Some("a: gate test on what the task began with: passed in 1.2 s"),
             ),
             (
                 None,

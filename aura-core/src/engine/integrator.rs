@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::MutexGuard;
 use tokio_util::sync::CancellationToken;
 
 use super::messages;
+use super::rooms::{self, Occupied};
 use super::state::{Ix, Outcome};
 use super::workshop::{Site, blocking, told};
 use crate::error::{Error, ErrorKind, Result};
@@ -174,33 +174,6 @@ pub(crate) async fn run_gate(site: Arc<Site>, job: GateJob, cancel: Cancellation
     }
 }
 
-/// Somebody who cannot be stopped works in the directory.
-struct Occupied;
-
-/// Waits until nobody works in the directory, and for its turn where it is the shared one.
-async fn enter<'a>(
-    site: &'a Site,
-    workspace: &Path,
-    is_shared: bool,
-    patience: Duration,
-) -> Result<Option<MutexGuard<'a, ()>>, Occupied> {
-    loop {
-        let free = site.shop.released(workspace);
-        if tokio::time::timeout(patience, free).await.is_err() {
-            return Err(Occupied);
-        }
-        if !is_shared {
-            return Ok(None);
-        }
-        let slot = site.gate_slot.lock().await;
-        // Who had the turn before may have left something; it is waited for without holding up the others.
-        let free = site.shop.released(workspace);
-        if tokio::time::timeout(Duration::ZERO, free).await.is_ok() {
-            return Ok(Some(slot));
-        }
-    }
-}
-
 async fn judge(
     site: &Arc<Site>,
     job: &GateJob,
@@ -209,22 +182,24 @@ async fn judge(
 ) -> Result<GateReport> {
     let configured = site.shop.gate(&job.gate)?.clone();
     let timeout = Duration::from_millis(configured.definition().timeout_ms);
-    // A task's own tree is judged where its caches are; everything else in the gate workspace, one gate at a time.
-    let workspace = match &job.own {
-        Some((_, name)) => site.places.workspace(name),
-        None => site.places.gate_workspace(),
+    let enter = async {
+        match job.own {
+            Some(_) => rooms::enter_own(site, timeout).await,
+            None => rooms::enter_shared(site, timeout).await,
+        }
     };
-    let slot = tokio::select! {
+    let room = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(GateReport::new(GateVerdict::Cancelled)),
-        entered = enter(site, &workspace, job.own.is_none(), timeout) => match entered {
-            Ok(slot) => slot,
-            Err(Occupied) => {
-                let why = format!("an earlier run still works in {}", workspace.display());
+        entered = enter => match entered {
+            Ok(room) => room,
+            Err(Occupied(path)) => {
+                let why = format!("an earlier run still works in {}", path.display());
                 return Ok(GateReport::new(GateVerdict::Broken { why }));
             }
         },
     };
+    let workspace = room.path.clone();
     for place in [workspace.parent(), log.parent()].into_iter().flatten() {
         std::fs::create_dir_all(place).map_err(|error| Error::io("create", place, error))?;
     }
@@ -266,7 +241,7 @@ async fn judge(
     let report = within_limits(check, timeout, job.grace, &cancel).await;
     let (path, work) = (workspace, Arc::clone(site));
     let tree = blocking(move || work.shop.aura.verify_unchanged(&path, commit)).await?;
-    drop(slot);
+    drop(room);
     Ok(match tree {
         GateTree::Dirtied { paths } if report.verdict.is_green() => GateReport {
             verdict: GateVerdict::Broken {

@@ -19,6 +19,7 @@ mod integrator;
 mod lander;
 mod mask;
 mod messages;
+mod rooms;
 mod seal;
 pub(crate) mod state;
 mod worker;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{broadcast, mpsc};
 
 use super::messages;
+use super::rooms::Rooms;
 use super::state::Ix;
 use crate::agent::AgentBackend;
 use crate::error::{Error, ErrorKind, Result};
@@ -170,6 +171,24 @@ impl StoryPlaces {
         self.root.join(".gates").join(&self.name)
     }
 
+    /// Where gates judge tasks' own work, at the same time, by number. No other story's name goes on with a dot.
+    pub(crate) fn task_gate_workspace(&self, number: usize) -> PathBuf {
+        let name = format!("{}.{number}", self.name);
+        self.root.join(".gates").join(name)
+    }
+
+    /// All places where gates judged that are there.
+    pub(crate) fn gate_workspaces(&self) -> Vec<PathBuf> {
+        let shared = self.gate_workspace();
+        let own = format!("{}.", self.name);
+        let entries = shared.parent().and_then(|all| std::fs::read_dir(all).ok());
+        let entries = entries.into_iter().flatten().flatten();
+        let tasks = entries
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(&own))
+            .map(|entry| entry.path());
+        std::iter::once(shared).chain(tasks).collect()
+    }
+
     /// Directories that all stories share and that nobody needs when they are empty.
     pub(crate) fn shared(&self) -> [PathBuf; 2] {
         [".tasks", ".gates"].map(|name| self.root.join(name))
@@ -233,6 +252,7 @@ pub(crate) struct Site {
     progress: broadcast::Sender<Progress>,
     /// Who holds it has the gate workspace: there is one, so heavy gates come one at a time.
     pub(crate) gate_slot: tokio::sync::Mutex<()>,
+    pub(crate) rooms: Rooms,
     /// Refs of the user's repository that are not Aura's, as they were last looked at.
     foreign_refs: Mutex<BTreeMap<String, String>>,
     /// Ignored files that lay in a workspace before its agent came.
@@ -258,6 +278,7 @@ impl Site {
             conventional,
             progress: broadcast::channel(PROGRESS_BUFFER).0,
             gate_slot: tokio::sync::Mutex::new(()),
+            rooms: Rooms::default(),
             foreign_refs,
             ignored: Mutex::default(),
         })

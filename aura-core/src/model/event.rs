@@ -340,6 +340,9 @@ pub enum EventKind {
         #[serde(rename = "point")]
         at: GatePoint,
         commit: CommitId,
+        /// What the work began with was judged, not the work: a try's base, or the accepted head.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        on_base: bool,
         #[serde(flatten)]
         verdict: GateVerdict,
         #[serde(default, skip_serializing_if = "Option::is_none")]

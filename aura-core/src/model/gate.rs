@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "snake_case")]
 pub enum GateSchedule {
-    /// Each task's own work, in its workspace, before it is integrated.
+    /// Each task's own work, before it is integrated.
     AfterTask,
     /// Each candidate, before it is accepted.
     AfterWave,
@@ -73,6 +73,20 @@ impl GateDefinition {
     /// Whether it is what a plan requires that requires a review.
     pub const fn requires_review(&self) -> bool {
         self.required && self.reviews && !self.at.is_empty()
+    }
+
+    /// Whether a green answer of this gate says what one of `other` says.
+    pub(crate) fn judges_as(&self, other: &Self) -> bool {
+        (&self.name, &self.digest, self.counts_tests)
+            == (&other.name, &other.digest, other.counts_tests)
+    }
+
+    /// Whether nothing that needs this gate has to be judged again where `earlier` judged.
+    pub(crate) fn asks_no_more_than(&self, earlier: &Self) -> bool {
+        !self.required
+            || self.judges_as(earlier)
+                && earlier.required
+                && self.at.iter().all(|schedule| earlier.judges(*schedule))
     }
 }
 

@@ -12,10 +12,11 @@ use super::{Orchestrator, damaged};
 use crate::engine::state::{State, Task};
 use crate::engine::{Dispatcher, Site, StoryPlaces, accepted_tasks, blocking, told};
 use crate::error::{Error, ErrorKind, Result};
+use crate::gate::ConfiguredGate;
 use crate::git::Fingerprint;
 use crate::model::{
-    AgentDefinition, CompleteOptions, Event, EventKind, GateDefinition, Limits, NewEvent, RunId,
-    RunOptions, StoryId, StoryStatus, TaskId, TaskStatus,
+    AgentDefinition, CompleteOptions, Event, EventKind, GateDefinition, GateSchedule, Limits,
+    NewEvent, RunId, RunOptions, StoryId, StoryStatus, TaskId, TaskStatus,
 };
 use crate::store::Lease;
 
@@ -418,13 +419,16 @@ impl Orchestrator {
     fn check_gates(&self, state: &State, accept: bool) -> Result<()> {
         let is_interrupted = state.run.is_some();
         for recorded in &state.gates {
+            let present = self.shop.gate(&recorded.name);
+            let present = present.map(ConfiguredGate::definition);
+            let counts = recorded.required || present.as_ref().is_ok_and(|gate| gate.required);
             // A run that begins takes the others as they are now.
-            if !recorded.required && !is_interrupted {
+            if !counts && !is_interrupted {
                 continue;
             }
-            let present = self.shop.gate(&recorded.name)?.definition();
+            let present = present?;
             let changed = differences(recorded, &present);
-            if changed.is_empty() || !recorded.required || (accept && !is_interrupted) {
+            if changed.is_empty() || !counts || (accept && !is_interrupted) {
                 continue;
             }
             let what = format!(
@@ -435,8 +439,10 @@ impl Orchestrator {
             return Err(
                 Error::new(ErrorKind::GateChanged, what).with_help(if is_interrupted {
                     "a run with the earlier gates was interrupted: finish it with them, or cancel it, first"
-                } else {
+                } else if present.judges(GateSchedule::AfterWave) {
                     "run with --accept-config; the accepted head is then judged anew"
+                } else {
+                    "run with --accept-config; it judges what is done from then on"
                 }),
             );
         }
@@ -483,7 +489,7 @@ impl Orchestrator {
             .shop
             .gate_definitions()
             .iter()
-            .any(|gate| gate.required && gate.judges(crate::model::GateSchedule::Final));
+            .any(|gate| gate.required && gate.judges(GateSchedule::Final));
         if !judged && !options.no_gates {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
@@ -619,6 +625,10 @@ fn differences(old: &GateDefinition, new: &GateDefinition) -> Vec<&'static str> 
         (old.required != new.required, "whether it is required"),
         (old.flaky != new.flaky, "what green after red means"),
         (old.timeout_ms != new.timeout_ms, "its time limit"),
+        (
+            old.counts_tests != new.counts_tests,
+            "whether it counts tests",
+        ),
     ];
     let changed = parts.into_iter().filter(|(changed, _)| *changed);
     changed.map(|(_, part)| part).collect()

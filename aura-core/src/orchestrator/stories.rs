@@ -133,10 +133,9 @@ impl Orchestrator {
     ) -> Result<()> {
         let (shop, places) = (self.shop.clone(), places.clone());
         blocking(move || {
-            let mut directories = vec![
-                (places.worktree(), "worktree".to_owned()),
-                (places.gate_workspace(), "gates".to_owned()),
-            ];
+            let mut directories = vec![(places.worktree(), "worktree".to_owned())];
+            let gates = places.gate_workspaces().into_iter();
+            directories.extend(gates.map(|place| (place, "gates".to_owned())));
             let tasks = places.workspace("");
             if let Ok(entries) = std::fs::read_dir(&tasks) {
                 for entry in entries.flatten() {

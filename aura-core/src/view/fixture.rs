@@ -248,6 +248,7 @@ impl Log {
             gate: gate.to_owned(),
             at,
             commit: id(3),
+            on_base: false,
             verdict,
             counts: None,
             output_tail: String::new(),

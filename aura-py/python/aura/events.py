@@ -244,6 +244,7 @@ class GateFinished(_Event):
     gate: str
     point: GatePoint
     commit: str
+    on_base: NotRequired[bool]
     verdict: VerdictWord
     findings: NotRequired[list[Finding]]
     why: NotRequired[str]

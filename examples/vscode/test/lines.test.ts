@@ -68,6 +68,8 @@ const TABLE: [object, { task?: string; attempt?: number }, string | undefined][]
     {},
     "gate test on the candidate: red, c\ufffd[2J.txt: x\ufffdy in 1.2 s",
   ],
+  [{ ...GATE, verdict: "passed", onBase: true }, {}, "gate test on the accepted head: passed in 1.2 s"],
+  [{ ...GATE, verdict: "passed", onBase: true, point: "task" }, {}, "gate test on what the task began with: passed in 1.2 s"],
   [{ ...GATE, verdict: "needs_human", why: "look" }, {}, "gate test on the candidate: a person has to decide, look in 1.2 s"],
   [{ type: "command.accepted", verb: "skip", id: "a", actor: "me" }, {}, "asked to skip a"],
   [{ type: "command.refused", verb: "pause", actor: "me", why: "nothing is running" }, {}, "refused to pause: nothing is running"],

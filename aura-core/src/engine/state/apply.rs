@@ -198,27 +198,32 @@ impl State {
         self.status = StoryStatus::Planned;
     }
 
-    /// Takes over the gates of a run. A gate whose definition changed has not judged anything yet.
+    /// Takes over the gates of a run. A gate whose definition changed has not judged anything yet, and one that is new, or has become
+    /// required, may not have judged what is accepted already.
     pub(super) fn adopt_gates(&mut self, gates: &[GateDefinition]) {
         let changed: HashSet<String> = self
             .gates
             .iter()
-            .filter(|old| {
-                !gates
-                    .iter()
-                    .any(|new| new.name == old.name && new.digest == old.digest)
-            })
+            .filter(|old| !gates.iter().any(|new| new.judges_as(old)))
             .map(|gate| gate.name.clone())
             .collect();
+        let asks_more = gates
+            .iter()
+            .any(|new| !self.gates.iter().any(|old| new.asks_no_more_than(old)))
+            && !planted!(ForgetRegate);
         self.greens.retain(|(_, gate, _)| !changed.contains(gate));
         self.counted.retain(|(_, gate), _| !changed.contains(gate));
         for task in &mut self.tasks {
             task.approved.retain(|gate| !changed.contains(gate));
         }
-        if !changed.is_empty() && self.tasks.iter().any(|task| task.phase == Phase::Completed) {
+        let is_due = asks_more || !changed.is_empty();
+        if is_due && self.tasks.iter().any(|task| task.phase == Phase::Completed) {
             self.regate = Some(Panel::default());
         }
         self.gates = gates.to_vec();
+        if !self.regate_is_open() {
+            self.regate = None;
+        }
     }
 
     pub(super) fn start_run(&mut self, id: Option<RunId>, options: &RunOptions, lands: bool) {

@@ -1,5 +1,7 @@
 //! The fold of one task's events: from its workspace to its end, and what that means for the tasks behind it.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use super::task::{Exited, Failure};
@@ -353,11 +355,17 @@ impl State {
             return;
         }
         let mut stack = self.dependents[ix as usize].clone();
+        let mut seen = HashSet::new();
         while let Some(next) = stack.pop() {
-            if self.task(next).status().is_terminal() || self.to_block.contains_key(&next) {
+            // Behind one that is blocked already somebody may have asked for another again.
+            let is_blocked = matches!(self.task(next).phase, Phase::Blocked { .. });
+            let is_over = self.task(next).status().is_terminal() && !is_blocked;
+            if is_over || self.to_block.contains_key(&next) || !seen.insert(next) {
                 continue;
             }
-            self.to_block.insert(next, ix);
+            if !is_blocked {
+                self.to_block.insert(next, ix);
+            }
             stack.extend(&self.dependents[next as usize]);
         }
     }

@@ -83,6 +83,7 @@ impl State {
                     {
                         Ok(Vec::new())
                     }
+                    _ if self.waits_unjudged(ix) => Ok(Vec::new()),
                     TaskStatus::Failed | TaskStatus::Cancelled | TaskStatus::Skipped => {
                         Ok(Vec::new())
                     }
@@ -106,7 +107,11 @@ impl State {
                     .ix(task)
                     .ok_or_else(|| format!("there is no task `{task}`"))?;
                 match self.task(ix).phase {
-                    Phase::Pending
+                    Phase::Ready if !self.waits_unjudged(ix) => {
+                        Err(format!("task `{task}` is in review"))
+                    }
+                    Phase::Ready
+                    | Phase::Pending
                     | Phase::Waiting(_)
                     // It may wait for hours, for the end of a limit.
                     | Phase::Queued
@@ -127,6 +132,12 @@ impl State {
                 }
             }
         }
+    }
+
+    /// The run ended because a gate could not judge the candidate that the task was part of. Another one has it, unless somebody
+    /// decides otherwise about the task.
+    fn waits_unjudged(&self, ix: Ix) -> bool {
+        self.run.is_none() && self.task(ix).phase == Phase::Ready
     }
 
     /// What an accepted request does.

@@ -70,6 +70,17 @@ impl State {
         *usage
     }
 
+    /// Whether a verdict that comes now is about what the work began with.
+    pub(super) fn is_base(&self, task: Option<Ix>, at: GatePoint, commit: CommitId) -> bool {
+        match (at, task) {
+            (GatePoint::Task, Some(ix)) => {
+                matches!(self.task(ix).phase, Phase::ReviewingBase { .. })
+            }
+            (GatePoint::Candidate, _) => commit == self.head_commit(),
+            (GatePoint::Task | GatePoint::Final, _) => false,
+        }
+    }
+
     /// A verdict on the candidate, on the accepted head, or on the result.
     pub(super) fn apply_to_gate(&mut self, event: &Event) {
         match &event.kind {

@@ -210,7 +210,7 @@ impl State {
         }
     }
 
-    /// Whether gates whose definition changed still have to judge the accepted head.
+    /// Whether gates that changed or are new still have to judge the accepted head.
     pub(super) fn regate_is_open(&self) -> bool {
         self.next_regate().is_some()
     }

@@ -104,7 +104,7 @@ pub(crate) struct State {
     /// The accepted head and its tree.
     pub(crate) head: Option<(CommitId, CommitId)>,
     pub(crate) batch: Option<Batch>,
-    /// The candidate gates on the accepted head, which come before anything else once definitions changed, in whatever run.
+    /// The candidate gates on the accepted head, which come before anything else once the gates changed, in whatever run.
     pub(crate) regate: Option<Panel>,
     pub(crate) last_seq: u64,
     /// Providers whose limit keeps their agents from starting.

@@ -18,6 +18,8 @@ pub(crate) enum Mutant {
     DoubleStart,
     /// More agents than allowed.
     ExceedParallel,
+    /// A gate that became required does not judge what is accepted already.
+    ForgetRegate,
     /// Tasks behind a failed one are not blocked.
     ForgetBlocked,
     /// Required gates count as advisory.

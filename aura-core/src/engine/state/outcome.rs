@@ -197,6 +197,7 @@ impl State {
                 let verdict = self.weigh((&gate, at, commit), verdict, counts);
                 let warning = self.note_uncounted(&gate, at, &verdict, counts);
                 let kind = EventKind::GateFinished {
+                    on_base: self.is_base(task, at, commit),
                     gate,
                     at,
                     commit,

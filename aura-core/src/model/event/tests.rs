@@ -480,6 +480,7 @@ fn integration_samples() -> Vec<EventKind> {
                 gate: "test".into(),
                 at: GatePoint::Final,
                 commit: commit(1),
+                on_base: true,
                 verdict,
                 counts: Some(TestCounts {
                     passed: 1,

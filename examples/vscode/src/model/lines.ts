@@ -116,7 +116,9 @@ function restLine(event: DurableEvent): string | undefined {
       return parts.length > 0 ? parts.join("; ") : undefined;
     }
     case "gate.finished": {
-      const on = { task: "a task's work", candidate: "the candidate", final: "the final result" };
+      const work = { task: "a task's work", candidate: "the candidate", final: "the final result" };
+      const base = { task: "what the task began with", candidate: "the accepted head", final: "the final result" };
+      const on = event.onBase === true ? base : work;
       const tests = event.counts === undefined ? "" : ` (${event.counts.passed} passed, ${event.counts.failed} failed)`;
       return `gate ${event.gate} on ${on[event.point]}: ${verdictWords(event)}${tests} in ${duration(event.durationMs)}`;
     }

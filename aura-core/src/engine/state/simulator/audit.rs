@@ -6,8 +6,8 @@ use super::super::Ix;
 use super::account::Account;
 use super::world::World;
 use crate::model::{
-    CommitId, Event, EventKind, FailureClass, GatePoint, GateSchedule, GateVerdict, RunOutcome,
-    Spends, TaskId, Verb,
+    CommitId, Event, EventKind, FailureClass, GateDefinition, GatePoint, GateSchedule, GateVerdict,
+    RunOutcome, Spends, TaskId, Verb,
 };
 
 #[derive(Debug, Default)]
@@ -16,9 +16,9 @@ pub(super) struct Audit {
     failed: BTreeSet<Ix>,
     blocked: BTreeSet<Ix>,
     skipped: BTreeSet<Ix>,
-    /// Digests of the gates of the last run.
-    digests: BTreeMap<String, String>,
-    /// Gates whose definition changed while something was accepted, and that have to judge the accepted head first.
+    /// Gates of the last run.
+    gates: Vec<GateDefinition>,
+    /// Required gates that are new or changed while something was accepted, and that have to judge the accepted head first.
     due: BTreeSet<String>,
     ended: BTreeSet<Ix>,
     active: BTreeSet<Ix>,
@@ -71,8 +71,12 @@ impl Audit {
                 self.wave = None;
                 self.reopen(world);
                 self.landing = matches!(kind, EventKind::LandingRequested { .. });
-                if let EventKind::RunStarted { options, gates, .. } = kind {
+                if let EventKind::RunStarted { options, .. } = kind {
                     self.chosen = options.tasks.iter().map(number).collect();
+                }
+                if let EventKind::RunStarted { gates, .. }
+                | EventKind::LandingRequested { gates, .. } = kind
+                {
                     self.note_definitions(gates);
                 }
             }
@@ -97,6 +101,8 @@ impl Audit {
                 if self.active.len() > world.policy.max_parallel {
                     return Err(format!("{} agents at once", self.active.len()));
                 }
+                // Whoever is asked for again after this comes too late for it.
+                return self.check_dependencies(world, ix);
             }
             (EventKind::IntentStart { .. }, Some(ix)) => return self.check_start(world, ix),
             (EventKind::TaskQueued {} | EventKind::TaskCancelled {}, Some(ix)) => {
@@ -165,7 +171,10 @@ impl Audit {
                 }
             }
             (EventKind::RunFinished { outcome, .. }, _) => return self.check_end(world, *outcome),
-            (EventKind::Landed { commit, .. }, _) => return self.check_finals(world, *commit),
+            (EventKind::Landed { commit, .. }, _) => {
+                self.check_due(world)?;
+                return self.check_finals(world, *commit);
+            }
             _ => {}
         }
         Ok(())
@@ -195,20 +204,31 @@ impl Audit {
     }
 
     /// What a gate said before it was defined anew counts no more.
-    fn note_definitions(&mut self, gates: &[crate::model::GateDefinition]) {
+    fn note_definitions(&mut self, gates: &[GateDefinition]) {
+        let earlier = std::mem::replace(&mut self.gates, gates.to_vec());
         for gate in gates {
-            let changed = |old: &&String| **old != gate.digest;
-            if self.digests.get(&gate.name).filter(changed).is_some() {
+            let old = earlier.iter().find(|old| old.name == gate.name);
+            if old.is_some_and(|old| old.digest != gate.digest) {
                 self.approved.retain(|(_, name)| *name != gate.name);
-            }
-            let old = self.digests.insert(gate.name.clone(), gate.digest.clone());
-            if old.is_some_and(|old| old != gate.digest) {
                 self.greens.retain(|(_, name, _)| *name != gate.name);
-                if !self.accepted.is_empty() {
-                    self.due.insert(gate.name.clone());
-                }
+            }
+            let judges = gate.required && gate.judges(GateSchedule::AfterWave);
+            if judges && old != Some(gate) && !self.accepted.is_empty() {
+                self.due.insert(gate.name.clone());
             }
         }
+    }
+
+    /// Gates that became required say first what they think of what is accepted already.
+    fn check_due(&mut self, world: &World) -> Result<(), String> {
+        let Some(head) = self.head else { return Ok(()) };
+        for gate in std::mem::take(&mut self.due) {
+            let judged = (world.tree(head), gate.clone(), GatePoint::Candidate);
+            if !self.greens.contains(&judged) {
+                return Err(format!("before `{gate}` judged the accepted head anew"));
+            }
+        }
+        Ok(())
     }
 
     fn note_command(&mut self, world: &World, verb: &Verb) {
@@ -260,27 +280,24 @@ impl Audit {
         if self.wave != Some(world.waves[ix as usize]) {
             return Err("started outside of its wave".to_owned());
         }
-        if let (Some(gate), Some(head)) = (self.due.first(), self.head) {
-            let judged = (world.tree(head), gate.clone(), GatePoint::Candidate);
-            if !self.greens.contains(&judged) {
-                return Err(format!(
-                    "started before `{gate}` judged the accepted head anew"
-                ));
-            }
-            self.due.pop_first();
-        }
+        self.check_due(world)?;
         if self.stopping {
             return Err("started although the run was asked to pause or stop".to_owned());
-        }
-        if let Some(missing) = world.dependencies[ix as usize].iter().find(|dependency| {
-            !self.accepted.contains(dependency) && !self.skipped.contains(dependency)
-        }) {
-            return Err(format!("started without its dependency t{missing}"));
         }
         if world.exclusive[ix as usize] && self.active.len() > 1 {
             return Err("runs beside others although it must run alone".to_owned());
         }
         Ok(())
+    }
+
+    fn check_dependencies(&self, world: &World, ix: Ix) -> Result<(), String> {
+        let is_missing = |dependency: &&Ix| {
+            !self.accepted.contains(dependency) && !self.skipped.contains(dependency)
+        };
+        match world.dependencies[ix as usize].iter().find(is_missing) {
+            Some(missing) => Err(format!("begun without its dependency t{missing}")),
+            None => Ok(()),
+        }
     }
 
     fn check_budget(&mut self, world: &World, ix: Ix, spends: Spends) -> Result<(), String> {
@@ -321,7 +338,8 @@ impl Audit {
         if verdict.is_green() {
             self.greens.insert((world.tree(*commit), gate.clone(), *at));
         }
-        if *at == GatePoint::Candidate && gate != "advice" {
+        let required = world.gates.iter().filter(|gate| gate.required);
+        if *at == GatePoint::Candidate && required.into_iter().any(|known| known.name == *gate) {
             match &mut self.since_red {
                 Some((runs, _)) => *runs += 1,
                 None if !verdict.is_green() => self.since_red = Some((0, self.candidate.len())),
@@ -439,7 +457,12 @@ impl Audit {
         Ok(())
     }
 
-    fn check_end(&self, world: &World, outcome: RunOutcome) -> Result<(), String> {
+    fn check_end(&mut self, world: &World, outcome: RunOutcome) -> Result<(), String> {
+        // A landing that ended is as ready as it was before.
+        let is_ready = outcome == RunOutcome::ReadyToComplete && !self.landing;
+        if is_ready {
+            self.check_due(world)?;
+        }
         let all = 0..u32::try_from(world.tasks).expect("small");
         let forgotten = all.clone().find(|ix| {
             !self.landing
@@ -463,9 +486,7 @@ impl Audit {
             {
                 return Err(format!("{outcome:?} without t{ix}"));
             }
-            if let (Some(head), true) = (self.head, self.stopping) {
-                let _ = head;
-            } else if let Some(head) = self.head {
+            if let Some(head) = self.head.filter(|_| is_ready && !self.stopping) {
                 self.check_finals(world, head)?;
             }
         }

@@ -96,12 +96,15 @@ impl Simulation {
             }
             self.retry_failed()?;
             self.answer_questions()?;
+            if self.world.random.percent(10) {
+                self.meddle()?;
+            }
             let mut options = self.world.options(self.runs);
             if self.world.random.percent(10) {
                 options = options.tasks(self.some_tasks());
             }
             if self.runs > 0 && self.world.random.percent(10) {
-                self.world.gates[0].digest.push('+');
+                self.world.change_gates();
                 options = options.accept_config(true);
             }
             let gates = self.world.gates.clone();
@@ -113,6 +116,9 @@ impl Simulation {
             })?;
         }
         if self.state.status == StoryStatus::ReadyToComplete || self.world.random.percent(20) {
+            if self.world.random.percent(10) {
+                self.world.change_gates();
+            }
             let options = Box::new(CompleteOptions::default().merge(true));
             let gates = self.world.gates.clone();
             let checks = Vec::new();

@@ -83,6 +83,7 @@ fn every_planted_fault_is_caught() {
         Mutant::DoubleStart,
         Mutant::ExceedParallel,
         Mutant::ForgetBlocked,
+        Mutant::ForgetRegate,
         Mutant::IgnoreCounts,
         Mutant::IgnoreProvider,
         Mutant::IgnoreRequired,
@@ -102,6 +103,7 @@ fn every_planted_fault_is_caught() {
         // Some faults would show sooner or later as something else, too.
         let by = match mutant {
             Mutant::AcceptAsked => "asked for a person",
+            Mutant::ForgetRegate => "judged the accepted head anew",
             Mutant::IgnoreCounts | Mutant::ShareRemoval => "are left",
             Mutant::KeepApproval => "without a green `review`",
             Mutant::IgnoreProvider => "is at a limit",

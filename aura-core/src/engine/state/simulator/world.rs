@@ -309,6 +309,18 @@ impl World {
         self.gates.iter().any(|gate| gate.counts_tests)
     }
 
+    /// Somebody defines a gate anew, wants one that was only heard, or adds one.
+    pub(super) fn change_gates(&mut self) {
+        match self.gates.iter_mut().find(|gate| gate.name == "late") {
+            _ if self.random.percent(30) => self.gates[0].digest.push('+'),
+            Some(late) => late.required = true,
+            None => {
+                let at = [GateSchedule::AfterWave, GateSchedule::Final];
+                self.gates.push(late(&at, true));
+            }
+        }
+    }
+
     /// Whether a gate wants a person to look at a task's own work.
     pub(super) fn asks(&mut self, gate: &str, at: GatePoint) -> bool {
         gate == "review" && at == GatePoint::Task && self.random.percent(15)
@@ -463,5 +475,22 @@ fn gates(random: &mut Random) -> Vec<GateDefinition> {
             false,
         ));
     }
+    if random.percent(20) {
+        gates.push(late(&[GateSchedule::AfterWave], false));
+    }
     gates
+}
+
+/// A gate that judges as the others do and that is required only later on, or comes later.
+fn late(at: &[GateSchedule], required: bool) -> GateDefinition {
+    GateDefinition {
+        name: "late".to_owned(),
+        digest: "late".to_owned(),
+        at: at.to_vec(),
+        required,
+        flaky: FlakyPolicy::Accept,
+        timeout_ms: 1_000,
+        counts_tests: false,
+        reviews: false,
+    }
 }
