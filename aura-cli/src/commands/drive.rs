@@ -193,10 +193,17 @@ fn explained(error: Error, again: &Again) -> Error {
         ErrorKind::GateMissing => {
             format!("say --gate NAME=CMD as when the story first ran, or define the gate in {PATH}")
         }
-        ErrorKind::GateChanged => format!(
-            "`{}` goes on with the present definition, judges what was accepted anew, and can be completed then",
-            again.does("run", &["--accept-config"])
-        ),
+        // One that was interrupted has to be finished as it began, as the error says.
+        ErrorKind::GateChanged
+            if error
+                .help()
+                .is_some_and(|help| help.contains("--accept-config")) =>
+        {
+            format!(
+                "`{}` goes on with the present definition, judges what was accepted anew, and can be completed then",
+                again.does("run", &["--accept-config"])
+            )
+        }
         ErrorKind::ForeignMove => format!(
             "`{}` puts it back",
             again.does("run", &["--restore-branch"])
