@@ -99,10 +99,13 @@ impl Gate for CommandGate {
     }
 }
 
+/// Of standard output and of standard error.
 type Sides<T> = [T; 2];
+/// Picked out of one stream.
+type Picked = Arc<Mutex<Totals>>;
 
 /// What the streams pass through, and what is picked out of them on the way.
-fn picking(redactor: &Redactor) -> (Sides<Box<dyn Filter>>, Sides<Arc<Mutex<Totals>>>) {
+fn picking(redactor: &Redactor) -> (Sides<Box<dyn Filter>>, Sides<Picked>) {
     let side = || Picking::new(program::masking(redactor));
     let ((stdout, first), (stderr, second)) = (side(), side());
     ([Box::new(stdout), Box::new(stderr)], [first, second])

@@ -65,7 +65,7 @@ impl Orchestrator {
     /// nobody has begun to work on gets a new plan.
     ///
     /// What the agent uses counts as the story's usage, and no question is asked that [`DecomposeOptions::limits`] forbid. Dropping the future
-    /// stops the agent; the story is then as it was before. So does a [`Verb::Cancel`] of any process, which cancels the story.
+    /// stops the agent; the story is then as it was before. So does a [`Verb::Cancel`](crate::Verb::Cancel) of any process, which cancels the story.
     ///
     /// # Errors
     /// `Refused` when the story was run already or has landed; `StoryBusy` when somebody runs or decomposes it; `BackendMissing` without

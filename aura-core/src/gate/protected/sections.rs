@@ -99,15 +99,15 @@ impl Parts {
         let is_new = old.is_none();
         let (old, new) = (text(old), text(new));
         match self {
-            Self::NodePackage => are_equal(members(&old), members(&new)),
-            Self::PythonProject => are_equal(python(&old), python(&new)),
+            Self::NodePackage => are_equal(&members(&old), &members(&new)),
+            Self::PythonProject => are_equal(&python(&old), &python(&new)),
             Self::PythonSetup => sections(&old) == sections(&new),
-            Self::CargoManifest => are_equal(cargo(&old, is_new), cargo(&new, is_new)),
+            Self::CargoManifest => are_equal(&cargo(&old, is_new), &cargo(&new, is_new)),
         }
     }
 }
 
-fn are_equal<T: PartialEq>(old: Option<T>, new: Option<T>) -> bool {
+fn are_equal<T: PartialEq>(old: &Option<T>, new: &Option<T>) -> bool {
     old.is_some() && old == new
 }
 
