@@ -278,6 +278,8 @@ export interface TaskLine {
   /** How long agents worked on it; null before the first end. */
   durationMs: number | null;
   waitingFor: string[];
+  /** The end of the pause before its next start, where a run waits for it. */
+  nextStartAt?: string;
   class?: FailureClass;
   error?: string;
   /** What a gate wants a person to decide about it: approve, retry or skip. */

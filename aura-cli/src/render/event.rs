@@ -115,10 +115,18 @@ fn task_line(event: &Event) -> Option<(Option<Tone>, String)> {
             plain(format!("agent done in {}", duration(*duration_ms)))
         }
         // What was stopped with everything else is not tried again before the story is run again.
-        EventKind::TaskRetrying { class, .. } if *class != FailureClass::Cancelled => toned(
-            Tone::Doubtful,
-            format!("tried again because of: {}", word(class)),
-        ),
+        EventKind::TaskRetrying { class, after, .. } if *class != FailureClass::Cancelled => {
+            let pause = after.as_millisecond() - event.at.as_millisecond();
+            let next = next_start(pause).map(|next| format!("; {next}"));
+            toned(
+                Tone::Doubtful,
+                format!(
+                    "tried again because of: {}{}",
+                    word(class),
+                    next.unwrap_or_default()
+                ),
+            )
+        }
         EventKind::TaskSealed { outcome } => match outcome {
             SealOutcome::Sealed { paths, .. } => {
                 plain(format!("changed {}", first_line(&list(paths), REASON)))
@@ -284,6 +292,14 @@ fn candidate(tasks: &[&str], left_out: &[LeftOut]) -> Option<(Option<Tone>, Stri
     (!parts.is_empty()).then(|| (tone, harmless(&parts.join("; "))))
 }
 
+/// A pause before the next start, where people would notice it.
+pub(super) fn next_start(millis: i64) -> Option<String> {
+    let millis = u64::try_from(millis)
+        .ok()
+        .filter(|millis| *millis >= 1_000)?;
+    Some(format!("next start in {}", duration(millis)))
+}
+
 fn verdict_words(verdict: &GateVerdict) -> (Tone, String) {
     match verdict {
         GateVerdict::Passed => (Tone::Good, "passed".to_owned()),
@@ -437,6 +453,18 @@ mod tests {
                 None,
                 gate(&json!({"verdict": "failed", "findings": [{"message": "test_x: 1 != 2"}]})),
                 Some("gate test on the candidate: red, test_x: 1 != 2 in 1.2 s"),
+            ),
+            (
+                Some("a"),
+                json!({"type": "task.retrying", "class": "exit", "spends": "restart", "start": "base",
+                    "after": "2026-01-01T00:04:10.5Z"}),
+                Some("a: tried again because of: exit; next start in 4 min 10 s"),
+            ),
+            (
+                Some("a"),
+                json!({"type": "task.retrying", "class": "exit", "spends": "restart", "start": "base",
+                    "after": "2026-01-01T00:00:00.5Z"}),
+                Some("a: tried again because of: exit"),
             ),
             (
                 None,

@@ -1,12 +1,17 @@
 //! Where stories and tasks are.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use aura_core::{StatusView, Story, StoryStatus, StorySummary, TaskStatus};
 
+use super::event::next_start;
 use super::style::{Style, Tone, harmless};
 use super::text::{count, duration, first_line, list, table, word};
 
 /// A story at one moment.
-pub(crate) fn status(view: &StatusView, style: Style) -> String {
+pub(crate) fn status(view: &StatusView, now: SystemTime, style: Style) -> String {
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
     let done = view
         .tasks
         .iter()
@@ -60,8 +65,14 @@ pub(crate) fn status(view: &StatusView, style: Style) -> String {
                 None => error.clone(),
             });
             let told = task.question.clone().or(failed);
+            let next = task
+                .next_start_at
+                .and_then(|at| next_start(at.as_millisecond() - now));
             let why = match (told, task.waiting_for.is_empty()) {
-                (Some(told), _) => first_line(&told, 100),
+                (Some(told), _) => {
+                    let parts = next.into_iter().chain([first_line(&told, 100)]);
+                    parts.collect::<Vec<_>>().join("; ")
+                }
                 (None, false) => format!("waits for {}", harmless(&list(&task.waiting_for))),
                 (None, true) => first_line(&task.title, 60),
             };

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::history::{GateRun, History, millis, trouble};
-use crate::engine::state::{Ix, State, Task};
+use crate::engine::state::{Ix, Phase, State, Task};
 use crate::model::{
     CommitId, Event, FailureClass, GatePoint, GateVerdict, StoryId, StoryStatus, TaskId,
     TaskStatus, Usage,
@@ -73,6 +73,9 @@ pub struct TaskLine {
     pub duration_ms: Option<u64>,
     /// Tasks it waits for that are not accepted or skipped yet, orders added to the plan included.
     pub waiting_for: Vec<TaskId>,
+    /// The end of the pause before its next start, where a run waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_start_at: Option<Timestamp>,
     /// How the last try failed; gone once the task is accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<FailureClass>,
@@ -274,10 +277,20 @@ fn task_line(state: &State, history: &History, ix: Ix, now: Timestamp) -> TaskLi
             .map(|from| millis(from, now)),
         duration_ms: (past.ended > 0).then_some(task.work_ms),
         waiting_for,
+        next_start_at: next_start(state, ix, now),
         class,
         error,
         question: task.question.as_ref().map(|asked| asked.to_string()),
         commit: task.commit,
+    }
+}
+
+/// When the task may start again; `None` unless it waits for a time, in a run that goes on.
+fn next_start(state: &State, ix: Ix, now: Timestamp) -> Option<Timestamp> {
+    let waits = state.run.as_ref().is_some_and(|run| run.stop.is_none());
+    match state.task(ix).phase {
+        Phase::Waiting(at) if waits && at > now => Some(at),
+        _ => None,
     }
 }
 

@@ -342,6 +342,7 @@ class TaskLine(MaybeClass):
     elapsed_ms: int | None
     duration_ms: int | None
     waiting_for: list[str]
+    next_start_at: NotRequired[str]
     error: NotRequired[str]
     question: NotRequired[str]
     commit: NotRequired[str]

@@ -68,6 +68,8 @@ const TABLE: [object, { task?: string; attempt?: number }, string | undefined][]
     {},
     "gate test on the candidate: red, c\ufffd[2J.txt: x\ufffdy in 1.2 s",
   ],
+  [{ type: "task.retrying", class: "exit", after: "2026-01-01T12:07:14.5Z" }, {}, "tried again because of: exit; next start in 4 min 10 s"],
+  [{ type: "task.retrying", class: "exit", after: "2026-01-01T12:03:05Z" }, {}, "tried again because of: exit"],
   [{ ...GATE, verdict: "passed", onBase: true }, {}, "gate test on the accepted head: passed in 1.2 s"],
   [{ ...GATE, verdict: "passed", onBase: true, point: "task" }, {}, "gate test on what the task began with: passed in 1.2 s"],
   [{ ...GATE, verdict: "needs_human", why: "look" }, {}, "gate test on the candidate: a person has to decide, look in 1.2 s"],

@@ -1,5 +1,7 @@
 //! Commands that only look.
 
+use std::time::SystemTime;
+
 use aura_core::{Error, ErrorKind, EventKind, Result, TaskStatus};
 
 use super::{find, open};
@@ -51,7 +53,8 @@ pub(super) async fn status(environment: &Environment, which: &Which) -> Result<E
     if which.json {
         output::json(&view)?;
     } else {
-        output::line(render::status(&view, Style::of_stdout()))?;
+        let text = render::status(&view, SystemTime::now(), Style::of_stdout());
+        output::line(text)?;
     }
     Ok(Exit::Done)
 }

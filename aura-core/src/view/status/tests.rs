@@ -123,6 +123,34 @@ fn a_retry_that_waits_is_not_a_try_yet() {
 }
 
 #[test]
+fn a_pause_before_the_next_start_has_an_end() {
+    let waiting = |stop: Option<EventKind>| {
+        let mut log = Log::new(Policy::default(), &[("a", 0, &[])], &[]);
+        log.at(1).run().wave(0, &["a"]).start("a", 1);
+        let retrying = EventKind::TaskRetrying {
+            class: FailureClass::Exit,
+            spends: Spends::Restart,
+            start: crate::model::StartKind::Base,
+            after: second(300),
+        };
+        log.at(3)
+            .fail("a", 1, FailureClass::Exit, 2)
+            .task("a", retrying);
+        stop.into_iter().for_each(|kind| {
+            log.story(kind);
+        });
+        log
+    };
+    let next = |log: &Log, now| view(log, now).tasks[0].next_start_at;
+    let log = waiting(None);
+    assert_eq!(next(&log, 4), Some(second(300)));
+    assert_eq!(next(&log, 300), None, "it is due");
+    let reason = "requested".to_owned();
+    let paused = waiting(Some(EventKind::RunPaused { reason }));
+    assert_eq!(next(&paused, 4), None, "nothing starts any more");
+}
+
+#[test]
 fn failed_and_blocked_tasks_say_why() {
     let mut log = Log::new(
         Policy::default(),

@@ -84,8 +84,10 @@ function taskLine(event: DurableEvent): string | undefined {
       return event.outcome === "failed"
         ? `${words(event.class)}${reason(event.evidence)}`
         : `agent done in ${duration(event.durationMs)}`;
-    case "task.retrying":
-      return `tried again because of: ${words(event.class)}`;
+    case "task.retrying": {
+      const pause = Date.parse(event.after) - Date.parse(event.at);
+      return `tried again because of: ${words(event.class)}${pause < 1000 ? "" : `; next start in ${duration(pause)}`}`;
+    }
     case "task.sealed":
       return event.seal === "sealed" ? `changed ${firstLine(event.paths.join(", "))}` : "nothing to change";
     case "task.ejected":
