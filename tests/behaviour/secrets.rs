@@ -1,9 +1,9 @@
 //! A secret in a line that the work adds does not get into the branch, and is told to nobody.
 
-use aura_core::{CompleteOptions, EventKind, GateSchedule, RunOutcome, gates};
+use aura_core::{CompleteOptions, ConfiguredGate, EventKind, GateSchedule, RunOutcome, gates};
 use aura_tests::{Script, Step};
 
-use crate::kit::{World, quick, run, story, told_of};
+use crate::kit::{World, quick, run, story, told_of, writes_own_file};
 
 /// Of the shape of a GitHub token, made here so that no file looks as if it had one.
 fn token(seed: u64) -> String {
@@ -85,4 +85,30 @@ async fn an_added_secret_is_refused_and_the_retry_without_it_lands() {
     let history = world.repo.git(["log", "-p", "main"]);
     assert!(!history.contains(&new[4..]), "the secret is in the history");
     assert!(history.contains(&old), "the test would not notice it");
+}
+
+/// Directories below the one that all working copies of the repository are in, with this name.
+fn kept(world: &World, name: &str) -> usize {
+    let beside = std::fs::read_dir(world.repo.surroundings()).expect("a directory");
+    let roots = beside.map(|entry| entry.expect("an entry").path().join(name));
+    let kept = roots.filter_map(|place| std::fs::read_dir(place).ok());
+    kept.flatten().count()
+}
+
+/// A gate that reads commits costs no working copy of its own; one that looks at files gets one.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_gates_that_look_at_files_get_a_checkout() {
+    let own_work = |gate: ConfiguredGate| gate.at([GateSchedule::AfterTask]);
+    for (looks, expected) in [(false, 0), (true, 1)] {
+        let world = World::new(&Script::new().otherwise(writes_own_file()));
+        let mut all = vec![gates::secrets(), gates::protected_paths()];
+        if looks {
+            all.push(own_work(world.gate("look", "test -f a.txt")));
+        }
+        let aura = world.open(all).await;
+        let story = story(&aura, &["a"], quick()).await;
+        let report = run(&aura, story).await;
+        assert_eq!(report.outcome, RunOutcome::ReadyToComplete);
+        assert_eq!(kept(&world, ".gates"), expected);
+    }
 }

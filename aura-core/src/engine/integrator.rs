@@ -1,6 +1,6 @@
 //! Candidates, the gates that judge, and the step that makes work accepted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::rooms::{self, Occupied};
 use super::state::{Ix, Outcome};
 use super::workshop::{Site, blocking, told};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gate::{GateContext, GateReport, GateRequest};
+use crate::gate::{ConfiguredGate, GateContext, GateReport, GateRequest};
 use crate::git::{Clean, CommitText, GateTree, Merged, Oid, RefMove, StoryMove};
 use crate::model::{
     Batched, CommitId, GatePoint, GateVerdict, LeftOut, Progress, StoryId, StoryTask,
@@ -181,6 +181,11 @@ async fn judge(
     cancel: CancellationToken,
 ) -> Result<GateReport> {
     let configured = site.shop.gate(&job.gate)?.clone();
+    if !configured.gate().needs_checkout() {
+        create_parent(log)?;
+        let repository = site.shop.aura.dir().to_owned();
+        return Ok(ask(site, job, &configured, (repository, log), &cancel).await);
+    }
     let timeout = Duration::from_millis(configured.definition().timeout_ms);
     let enter = async {
         match job.own {
@@ -200,45 +205,15 @@ async fn judge(
         },
     };
     let workspace = room.path.clone();
-    for place in [workspace.parent(), log.parent()].into_iter().flatten() {
-        std::fs::create_dir_all(place).map_err(|error| Error::io("create", place, error))?;
-    }
+    create_parent(&workspace)?;
+    create_parent(log)?;
     let clean = match job.at {
         GatePoint::Final => Clean::Everything,
         GatePoint::Task | GatePoint::Candidate => Clean::Untracked,
     };
     let (commit, path, work) = (Oid::from(job.commit), workspace.clone(), Arc::clone(site));
     blocking(move || work.shop.aura.checkout_gate(&path, commit, clean)).await?;
-    let gate = job.gate.clone();
-    let at = job.at;
-    let output = site.sink(move |line: String, redactor| Progress::GateOutput {
-        gate: gate.clone(),
-        at,
-        line: redactor.redact(&line).into_owned(),
-    });
-    let request = GateRequest {
-        story: site.places.story,
-        task: job.own.as_ref().map(|(task, _)| task.id.clone()),
-        subject: job.own.as_ref().map(|(task, _)| Arc::clone(task)),
-        at: job.at,
-        commit: job.commit,
-        base: job.base,
-        story_base: job.story_base,
-        commands: site.shop.gate_commands(),
-        workspace: workspace.clone(),
-        environment: vec![("AURA_STORY".to_owned(), site.places.story.to_string())],
-        timeout,
-        grace: job.grace,
-        marker: job.marker(site.places.story),
-        log: log.to_owned(),
-        redactor: site.shop.redactor.clone(),
-    };
-    let context = GateContext {
-        cancel: cancel.clone(),
-        output,
-    };
-    let check = configured.gate().check(request, context);
-    let report = within_limits(check, timeout, job.grace, &cancel).await;
+    let report = ask(site, job, &configured, (workspace.clone(), log), &cancel).await;
     let (path, work) = (workspace, Arc::clone(site));
     let tree = blocking(move || work.shop.aura.verify_unchanged(&path, commit)).await?;
     drop(room);
@@ -254,6 +229,53 @@ async fn judge(
         },
         _ => report,
     })
+}
+
+fn create_parent(path: &Path) -> Result<()> {
+    let Some(parent) = path.parent() else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(parent).map_err(|error| Error::io("create", parent, error))
+}
+
+/// Lets the gate judge what `workspace` has.
+async fn ask(
+    site: &Arc<Site>,
+    job: &GateJob,
+    configured: &ConfiguredGate,
+    (workspace, log): (PathBuf, &Path),
+    cancel: &CancellationToken,
+) -> GateReport {
+    let timeout = Duration::from_millis(configured.definition().timeout_ms);
+    let (gate, at) = (job.gate.clone(), job.at);
+    let output = site.sink(move |line: String, redactor| Progress::GateOutput {
+        gate: gate.clone(),
+        at,
+        line: redactor.redact(&line).into_owned(),
+    });
+    let request = GateRequest {
+        story: site.places.story,
+        task: job.own.as_ref().map(|(task, _)| task.id.clone()),
+        subject: job.own.as_ref().map(|(task, _)| Arc::clone(task)),
+        at: job.at,
+        commit: job.commit,
+        base: job.base,
+        story_base: job.story_base,
+        commands: site.shop.gate_commands(),
+        workspace,
+        environment: vec![("AURA_STORY".to_owned(), site.places.story.to_string())],
+        timeout,
+        grace: job.grace,
+        marker: job.marker(site.places.story),
+        log: log.to_owned(),
+        redactor: site.shop.redactor.clone(),
+    };
+    let context = GateContext {
+        cancel: cancel.clone(),
+        output,
+    };
+    let check = configured.gate().check(request, context);
+    within_limits(check, timeout, job.grace, cancel).await
 }
 
 /// A gate keeps its time limit and stops when it is told to. One that does not is given up.

@@ -48,7 +48,8 @@ pub struct GateRequest {
     pub story_base: CommitId,
     /// What the gates of the run start; see [`Gate::command`].
     pub commands: Arc<Vec<Vec<String>>>,
-    /// Directory with exactly that commit, plus ignored build caches of earlier runs.
+    /// Directory with exactly that commit, plus ignored build caches of earlier runs. For a gate that [needs no
+    /// checkout](Gate::needs_checkout) a repository that has the commits.
     pub workspace: PathBuf,
     /// Variables to add to the gate's environment.
     pub environment: Vec<(String, String)>,
@@ -119,6 +120,12 @@ pub trait Gate: Send + Sync {
     /// judge, so that [`protected_paths`](presets::protected_paths) asks a person about changes of them.
     fn command(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether it looks at files in a directory. One that reads nothing but commits is spared a checkout: its
+    /// [`workspace`](GateRequest::workspace) is then a repository without files that has them.
+    fn needs_checkout(&self) -> bool {
+        true
     }
 
     /// Whether the gate can be started here at all; called before a run starts anything.

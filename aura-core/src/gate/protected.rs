@@ -65,6 +65,10 @@ impl Gate for ProtectedPaths {
         digest(parts.map(str::as_bytes))
     }
 
+    fn needs_checkout(&self) -> bool {
+        false
+    }
+
     async fn check(&self, request: GateRequest, context: GateContext) -> GateReport {
         if context.cancel.is_cancelled() {
             return GateReport::new(GateVerdict::Cancelled);

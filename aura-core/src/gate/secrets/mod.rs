@@ -86,6 +86,10 @@ impl Gate for SecretsGate {
         program.map(Program::words).unwrap_or_default()
     }
 
+    fn needs_checkout(&self) -> bool {
+        false
+    }
+
     async fn preflight(&self) -> Result<()> {
         match &self.program {
             Some(program) => program.check("the secrets gate"),
