@@ -225,7 +225,7 @@ def test_gates_of_python_keep_their_rules(repository: Path) -> None:
     class Careful:
         name = "careful"
         version = "2"
-        at = ["final"]
+        at = ["after_wave", "final"]
         required = False
         flaky = "refuse"
         timeout = 90.0
@@ -245,7 +245,7 @@ def test_gates_of_python_keep_their_rules(repository: Path) -> None:
             await (await orchestrator.run(story)).wait()
             [started] = [event for event in await orchestrator.events(story) if event["type"] == "run.started"]
             careful, named = started["gates"]
-            assert (careful["name"], careful["at"], careful["required"]) == ("careful", ["final"], False)
+            assert (careful["name"], careful["at"], careful["required"]) == ("careful", ["after_wave", "final"], False)
             assert (careful["flaky"], careful["timeout_ms"]) == ("refuse", 90_000)
             assert careful.get("counts_tests") and "counts_tests" not in named
             assert careful.get("reviews") and "reviews" not in named

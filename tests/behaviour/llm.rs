@@ -102,7 +102,7 @@ async fn a_model_reviews_what_a_task_changed() {
         match scenario {
             "ok" => assert_eq!(*verdict, GateVerdict::Passed),
             _ => assert!(
-                matches!(verdict, GateVerdict::Failed { findings } if findings[0].message == "the reviewer says: Rejected"),
+                matches!(verdict, GateVerdict::Failed { findings } if findings[0].message == "Rejected: Not like this."),
                 "{verdict:?}"
             ),
         }
