@@ -318,21 +318,8 @@ fn tasks_go_to_the_agent_that_is_there_for_their_files() {
         Some(&config),
     );
     let settings = Settings {
-        repo: ".".into(),
-        workspace_root: None,
         agents: agents.expect("agents"),
-        gates: Gates::None,
-        protected: Protected::default(),
-        secrets: Secrets::default(),
-        reviewer: None,
-        decomposer: DEFAULT_AGENT.to_owned(),
-        review: None,
-        says_exhausted: false,
-        policy: Policy::default(),
-        parallel: None,
-        shared: Shared::default(),
-        patterns: None,
-        limits: Limits::default(),
+        ..settings(Gates::None)
     };
     let plan = "title: t\ntasks:\n\
         - { id: a, title: a, files: [src/a.py] }\n\

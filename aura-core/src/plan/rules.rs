@@ -59,29 +59,25 @@ impl Patterns {
     /// # Errors
     /// `InvalidPlan` with every one of them.
     pub fn check(&self, plan: &Plan) -> Result<()> {
-        check_patterns(plan, self)
-    }
-}
-
-fn check_patterns(plan: &Plan, patterns: &Patterns) -> Result<()> {
-    let problems: Vec<Problem> = plan
-        .tasks
-        .iter()
-        .filter_map(|task| {
-            let id = shown(task.id.as_str());
-            let problem =
-                unknown_pattern(&format!("task `{id}`"), task.pattern.as_deref()?, patterns)?;
-            let file = plan.source.as_ref().map(std::path::PathBuf::from);
-            Some(Problem {
-                file,
-                ..problem.task(id)
+        let problems: Vec<Problem> = plan
+            .tasks
+            .iter()
+            .filter_map(|task| {
+                let id = shown(task.id.as_str());
+                let problem =
+                    unknown_pattern(&format!("task `{id}`"), task.pattern.as_deref()?, self)?;
+                let file = plan.source.as_ref().map(std::path::PathBuf::from);
+                Some(Problem {
+                    file,
+                    ..problem.task(id)
+                })
             })
-        })
-        .collect();
-    if problems.is_empty() {
-        return Ok(());
+            .collect();
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Error::from_problems(ErrorKind::InvalidPlan, problems))
     }
-    Err(Error::from_problems(ErrorKind::InvalidPlan, problems))
 }
 
 fn unknown_pattern(label: &str, name: &str, patterns: &Patterns) -> Option<Problem> {

@@ -117,14 +117,14 @@ impl Cast {
             Kind::Aider => aider(&url),
             _ => unreachable!("it is an agent of the protocol"),
         };
+        let home = self.home.path().display().to_string();
         // The shells of these read what their user has them read at their start, which may wait for a lock that a shell left which was killed.
         let agent = match self.kind {
-            Kind::Claude | Kind::Codex => agent.env("HOME", self.home.path().display().to_string()),
+            Kind::Claude | Kind::Codex => agent.env("HOME", &home),
             _ => agent,
         };
         // The mark of everything that the agent starts.
-        let mark = self.home.path().display().to_string();
-        agent.program(program).env("AURA_TEST_HOME", mark)
+        agent.program(program).env("AURA_TEST_HOME", home)
     }
 
     /// Opens the repository with an agent and gates.

@@ -19,6 +19,18 @@ pub(super) struct Rules {
     pub(super) definition: String,
 }
 
+/// A rule of our own, which is asked line by line.
+fn own(id: &str, what: &str, keys: &[&str], expression: String, entropy: f64) -> Rule {
+    Rule {
+        id: id.to_owned(),
+        says: format!("this looks like {what}"),
+        keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        expression: Some(expression),
+        entropy,
+        ..Rule::default()
+    }
+}
+
 /// The rules that are built in: those of `gitleaks`, then the shapes that it does not know, then guesses.
 ///
 /// # Errors

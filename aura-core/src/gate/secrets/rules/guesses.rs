@@ -1,5 +1,6 @@
 //! What nobody gave a shape: values whose names say what they are, and what stands where a password does.
 
+use super::own;
 use crate::gate::secrets::rule::{Rule, Where};
 
 /// A guess: its name, what it finds, words, the expression whose first group is the value, where it is made, and bits per byte.
@@ -61,12 +62,7 @@ pub(super) fn rules() -> impl Iterator<Item = Rule> {
     GUESSES
         .iter()
         .map(|(id, what, keys, expression, place, entropy)| Rule {
-            id: (*id).to_owned(),
-            says: format!("this looks like {what}"),
-            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
-            expression: Some((*expression).to_owned()),
-            entropy: *entropy,
             guess: Some(*place),
-            ..Rule::default()
+            ..own(id, what, keys, (*expression).to_owned(), *entropy)
         })
 }

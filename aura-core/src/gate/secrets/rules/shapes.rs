@@ -1,5 +1,6 @@
 //! Shapes that issuers document and that `gitleaks` does not know, or knows only beside a name.
 
+use super::own;
 use crate::gate::secrets::rule::Rule;
 
 /// What random values of these lengths have at least, in bits per byte.
@@ -72,26 +73,22 @@ const NEAR: &[Near] = &[
 /// These rules.
 pub(super) fn rules() -> impl Iterator<Item = Rule> {
     let tokens = TOKENS.iter().map(|(id, what, keys, shape)| {
-        rule(id, what, keys, format!(r"\b({shape})(?:[^0-9A-Za-z_-]|$)"))
+        own(
+            id,
+            what,
+            keys,
+            format!(r"\b({shape})(?:[^0-9A-Za-z_-]|$)"),
+            RANDOM,
+        )
     });
     let near = NEAR.iter().map(|(id, what, keys, word, shape)| {
-        rule(
+        own(
             id,
             what,
             keys,
             format!("(?i:{word}){ASSIGNED}({shape}){END}"),
+            RANDOM,
         )
     });
     tokens.chain(near)
-}
-
-fn rule(id: &str, what: &str, keys: &[&str], expression: String) -> Rule {
-    Rule {
-        id: id.to_owned(),
-        says: format!("this looks like {what}"),
-        keys: keys.iter().map(|key| (*key).to_owned()).collect(),
-        expression: Some(expression),
-        entropy: RANDOM,
-        ..Rule::default()
-    }
 }
